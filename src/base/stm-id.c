@@ -1,0 +1,54 @@
+/* Makes and converts ids. Pure but for stm_id_new(), which draws 122 random bits.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-id.h"
+
+#include <string.h>
+
+char *
+stm_id_new (void)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+
+  return stm_id_from_uuid (uuid);
+}
+
+gboolean
+stm_id_is_valid (const char *text)
+{
+  if (text == NULL || strlen (text) != STM_ID_LENGTH)
+    return FALSE;
+
+  return strspn (text, "0123456789abcdef") == STM_ID_LENGTH;
+}
+
+char *
+stm_id_from_uuid (const char *uuid)
+{
+  g_autoptr (GString) id = g_string_sized_new (STM_ID_LENGTH);
+
+  while (g_ascii_isspace (*uuid))
+    uuid++;
+  for (; *uuid != '\0' && id->len <= STM_ID_LENGTH; uuid++)
+    {
+      if (g_ascii_isxdigit (*uuid))
+        g_string_append_c (id, g_ascii_tolower (*uuid));
+      else if (*uuid != '-')
+        break;
+    }
+  while (g_ascii_isspace (*uuid))
+    uuid++;
+  if (*uuid != '\0' || id->len != STM_ID_LENGTH)
+    return NULL;
+
+  return g_string_free (g_steal_pointer (&id), FALSE);
+}
+
+char *
+stm_id_to_uuid (const char *id)
+{
+  g_return_val_if_fail (stm_id_is_valid (id), NULL);
+
+  return g_strdup_printf ("%.8s-%.4s-%.4s-%.4s-%.12s", id, id + 8, id + 12, id + 16, id + 20);
+}

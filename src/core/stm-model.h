@@ -1,0 +1,65 @@
+/* StmModel: all domains of the service, their trees and their images.
+ *
+ * Main loop only, owned by the registry of ops/. Pure: knows no file, no clock, no bus. It changes
+ * only by stm_model_apply().
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-change.h"
+#include "stm-path-policy.h"
+#include "stm-tree.h"
+
+typedef struct _StmModel StmModel;
+
+/* Who holds an image: a moment that freezes it, or a disk whose active image it is. */
+typedef struct
+{
+  const char *domain_id;
+  const char *moment_id; /* NULL: the disk's active image */
+  StmMomentKind kind;
+  const char *target;
+} StmImageUser;
+
+StmModel *stm_model_new (void);
+void stm_model_free (StmModel *self);
+
+/* Domains. */
+GPtrArray *stm_model_domain_ids (const StmModel *self); /* transfer container, borrowed ids */
+const StmDomain *stm_model_get_domain (const StmModel *self, const char *domain_id);
+/* By name first, then by uuid in any spelling. */
+const StmDomain *stm_model_find_domain (const StmModel *self, const char *name_or_uuid);
+guint64 stm_model_generation (const StmModel *self, const char *domain_id); /* 0: unknown domain */
+guint64 stm_model_service_generation (const StmModel *self);
+const StmTree *stm_model_tree (const StmModel *self, const char *domain_id, StmMomentKind kind);
+
+/* Images of one domain. */
+const StmImage *stm_model_get_image (const StmModel *self, const char *domain_id, const char *path);
+GPtrArray *
+stm_model_images (const StmModel *self, const char *domain_id); /* StmImage, referenced */
+/* The chain of a disk by the record, active image first; StmImage, referenced. Empty without
+ * medium. Ends at the first image that is not recorded, and never loops. */
+GPtrArray *stm_model_chain (const StmModel *self, const char *domain_id, const char *target);
+/* The chain from any recorded image downwards. */
+GPtrArray *stm_model_chain_from (const StmModel *self, const char *domain_id, const char *path);
+
+/* Over all domains: cost by the size of the answer, not of the model. */
+GPtrArray *stm_model_image_children (const StmModel *self, const char *path); /* char *, copies */
+GArray *
+stm_model_image_users (const StmModel *self, const char *path); /* of StmImageUser, borrowed */
+
+/* Everything that a path of this domain may be: below the approved directories of all domains and
+ * `pools`, or exactly an image that this domain records. */
+StmPathPolicy *
+stm_model_path_policy (const StmModel *self, const char *domain_id, const char *const *pools);
+
+/* Whether a change fits, whatever state the model is in: no ring, no orphan, names unique, current
+ * exists, domain known or new, no image removed that is still used or backed upon within the
+ * domain. Sets a STEMMA_ERROR. */
+gboolean stm_model_check (const StmModel *self, const StmChange *change, GError **error);
+
+/* Cannot fail on a change that was checked. */
+void stm_model_apply (StmModel *self, const StmChange *change);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmModel, stm_model_free)

@@ -1,0 +1,59 @@
+/* StmSurvey: what a driver saw of the image files that an operation concerns.
+ *
+ * Made on a worker by the driver, read on the main loop by the planner. Immutable when made.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-image.h"
+#include "stm-path-policy.h"
+
+#define STM_BYTES_UNKNOWN G_MAXUINT64
+
+typedef struct _StmFacts
+{
+  char *path;
+  GError *problem;      /* NULL when the file could be read and its header is sound: NOT_FOUND,
+                         * CHAIN_BROKEN, NOT_ALLOWED … */
+  char *format;         /* what the content says: "qcow2" by magic, else "raw" */
+  char *backing;        /* from the header, resolved; NULL without */
+  char *backing_format; /* from the header; NULL without */
+  guint64 capacity;     /* virtual size */
+  guint64 allocation;   /* bytes that the file takes on its file system */
+  guint64 data_bytes;   /* guest data in this layer alone; STM_BYTES_UNKNOWN for raw */
+  guint n_tags;         /* internal snapshots */
+  guint n_bitmaps;
+  GStrv children;        /* files found by the header scan that name this image as backing, or that
+                          * may: paths */
+  guint64 free_bytes;    /* left on its file system */
+  guint64 file_system;   /* equal for images on one file system */
+  guint64 device, inode; /* identity of the file */
+} StmFacts;
+
+typedef struct _StmSurvey StmSurvey;
+
+typedef struct
+{
+  const StmImage *const *images; /* to look at */
+  gsize n_images;
+  gboolean scans_directories; /* look for children, and collect the names that are taken */
+  const StmPathPolicy *policy;
+} StmSurveyRequest;
+
+StmSurvey *stm_survey_new (void);
+StmSurvey *stm_survey_ref (StmSurvey *self);
+void stm_survey_unref (StmSurvey *self);
+
+/* For the driver that makes it. */
+StmFacts *stm_facts_new (const char *path);
+void stm_facts_free (StmFacts *facts);
+void stm_survey_take_facts (StmSurvey *self, StmFacts *facts);
+void stm_survey_add_name (StmSurvey *self, const char *path); /* a file that exists */
+
+/* Reading. */
+const StmFacts *stm_survey_get (const StmSurvey *self, const char *path); /* NULL: not looked at */
+gboolean stm_survey_has_name (const StmSurvey *self, const char *path);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmFacts, stm_facts_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmSurvey, stm_survey_unref)

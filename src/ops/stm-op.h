@@ -1,0 +1,45 @@
+/* StmOp: what one kind of operation contributes to the four acts that StmJobRunner runs.
+ *
+ * An operation looks (survey, on a worker), decides (plan, on the main loop, pure) and the runner
+ * does the rest from the plan, which is data: journal, begin, overlays, merges, finish, clean up.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-driver.h"
+#include "stm-planner.h"
+
+#include <gio/gio.h>
+
+#define STM_TYPE_OP stm_op_get_type ()
+G_DECLARE_DERIVABLE_TYPE (StmOp, stm_op, STM, OP, GObject)
+
+struct _StmOpClass
+{
+  GObjectClass parent_class;
+
+  /* Main loop, at the head of the queue: refuse early, and say which images to look at (NULL in
+   * *out_images: none). */
+  gboolean (*prepare) (StmOp *self, const StmModel *model, GPtrArray **out_images, GError **error);
+  /* Worker, optional: looks at more than the images, and keeps what it saw in itself. */
+  gboolean (*look) (StmOp *self, StmDriver *driver, const StmPathPolicy *policy,
+                    GCancellable *cancellable, GError **error);
+  /* Main loop, pure. */
+  StmPlan *(*plan) (StmOp *self, const StmModel *model, const StmSurvey *survey,
+                    const StmPlanContext *context, GError **error);
+};
+
+/* What it is about, for the queue, the job object and messages. */
+StmOperation stm_op_get_operation (StmOp *self);
+const char *stm_op_get_domain_id (StmOp *self);
+
+/* One per file: stm-op-create.c … All borrow their arguments and keep copies. */
+StmOp *stm_op_create_new (const char *domain_id, const StmCreateRequest *request);
+StmOp *stm_op_revert_new (const char *domain_id, const StmRevertRequest *request);
+StmOp *stm_op_delete_new (const char *domain_id, const StmDeleteRequest *request);
+StmOp *stm_op_undefine_new (const char *domain_id, const StmUndefineRequest *request);
+/* A definition from a client; the id is that of its uuid, or a new one. INVALID_XML. */
+StmOp *stm_op_define_new (const char *xml, GError **error);
+StmOp *stm_op_rename_domain_new (const char *domain_id, const char *name);
+StmOp *stm_op_describe_domain_new (const char *domain_id, const char *description);

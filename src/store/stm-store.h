@@ -1,0 +1,68 @@
+/* StmStore: the durable copy of the model, the definitions and the journal, in one SQLite database.
+ *
+ * Has a thread of its own that alone speaks to SQLite, so that an fsync never blocks the caller;
+ * writes queued together are committed together. Knows values of core/ only. Writes are answered in
+ * the order in which they were made. `synchronous=FULL`: what was answered survives power loss.
+ *
+ * Async functions are for the main loop, `_sync` ones for workers and for start and end.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-journal-entry.h"
+#include "stm-model.h"
+
+#define STM_TYPE_STORE stm_store_get_type ()
+G_DECLARE_FINAL_TYPE (StmStore, stm_store, STM, STORE, GObject)
+
+/* What is read at start. */
+typedef struct
+{
+  GPtrArray
+      *changes; /* StmChange: one for each domain, with all that it has; apply them in order */
+  GPtrArray *journal; /* StmJournalEntry, oldest first */
+  char *health;       /* "ok", or why the store is read-only */
+} StmStoreContent;
+void stm_store_content_free (StmStoreContent *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmStoreContent, stm_store_content_free)
+
+/* What one write does to the journal beside the change. */
+typedef enum
+{
+  STM_JOURNAL_NONE,
+  STM_JOURNAL_PUT,    /* add the entry, or replace the one of the same id */
+  STM_JOURNAL_REMOVE, /* by the entry's id */
+} StmJournalAction;
+
+/* Called on the store thread right after a transaction is durable, before it is answered; a test
+ * stops the process there. */
+typedef void (*StmStoreHook) (const StmJournalEntry *entry, StmJournalAction action,
+                              gpointer user_data);
+
+/* Opens or makes `directory`/stemma.db (directory 0700, file 0600) with an exclusive lock and reads
+ * everything. BUSY when another process has it; a newer schema or a failed quick_check opens it
+ * read-only and says so in the content's health; a directory that cannot be written likewise. What
+ * cannot be read at all fails. Blocking: called before the main loop runs, or from a worker. */
+StmStore *
+stm_store_open_sync (const char *directory, StmStoreContent **out_content, GError **error);
+void stm_store_set_hook (StmStore *self, StmStoreHook hook, gpointer user_data);
+
+/* One transaction: the change (may be NULL) and the journal (entry may be NULL with NONE).
+ * READ_ONLY, NO_SPACE, FAILED; then nothing is written. Copies what it needs at once. */
+void stm_store_write_async (StmStore *self, StmChange *change, StmJournalAction action,
+                            const StmJournalEntry *entry, GAsyncReadyCallback callback,
+                            gpointer user_data);
+gboolean stm_store_write_finish (StmStore *self, GAsyncResult *result, GError **error);
+
+/* For a worker between two steps. */
+gboolean
+stm_store_write_journal_sync (StmStore *self, const StmJournalEntry *entry, GError **error);
+
+/* The text of a definition by its content hash; NOT_FOUND. */
+void stm_store_read_definition_async (StmStore *self, const char *hash,
+                                      GAsyncReadyCallback callback, gpointer user_data);
+char *stm_store_read_definition_finish (StmStore *self, GAsyncResult *result, GError **error);
+
+/* Waits for what is queued, closes the database and ends the thread. */
+void stm_store_close_sync (StmStore *self);
