@@ -48,6 +48,13 @@ typedef struct _StmStep
   guint64 bytes;       /* estimate of what is moved (COMMIT, STREAM) or freed (UNLINK) */
 } StmStep;
 
+/* A file that the operation no longer needs and yet leaves in place. */
+typedef struct
+{
+  const char *path;
+  const char *why; /* a clause for people: "unknown images stand on it: /i/x.qcow2" */
+} StmKeptFile;
+
 typedef struct _StmPlan
 {
   char *id; /* of the operation: 32 hex digits; temporary files carry it in their names */
@@ -55,6 +62,7 @@ typedef struct _StmPlan
   char *domain_id;
   char *object_id;   /* the moment that the call is about; NULL when none */
   GPtrArray *steps;  /* StmStep: overlays first, then merges in order, then unlinks */
+  GPtrArray *kept;   /* StmKeptFile: hidden layers that stay until they can go */
   StmChange *begin;  /* applied with the journal entry, before any image is touched; may be empty */
   StmChange *finish; /* applied when the steps before the unlinks are done */
   StmChange *undo;   /* applied instead of finish when the operation is taken back */
@@ -68,18 +76,21 @@ void stm_plan_unref (StmPlan *self);
 
 /* `init` is a value on the stack; its images are referenced. */
 void stm_plan_add_step (StmPlan *self, const StmStep *init);
+void stm_plan_add_kept (StmPlan *self, const char *path, const char *why);
 
 guint stm_plan_n_steps_of (const StmPlan *self, StmStepKind kind);
-/* Whether something was, or may have been, done that cannot be taken back, given that `n_done`
- * steps are recorded as done and the next may have begun. */
+/* Whether something was, or may have been, done that `undo` does not take back, given that
+ * `n_done` merges are recorded as done and the next may have begun: any merge that is done (undo
+ * knows the records before it), or a COMMIT as the next. */
 gboolean stm_plan_is_forward_only (const StmPlan *self, guint n_done);
 
 GVariant *stm_plan_to_variant (const StmPlan *self); /* floating */
 StmPlan *stm_plan_from_variant (GVariant *variant);  /* NULL when the content is not sound */
+#define STM_PLAN_TYPE G_VARIANT_TYPE ("(sssmsa(ssvavavt)vvvasta(ss))")
 
 /* The reply of a Plan… method, aa{sv}, as the bus contract has it: rows with step s (overlay,
- * commit, stream, unlink), path s, bytes t, text s, then rows `frees`, `unreachable`, `pause-ms`.
- */
+ * commit, stream, unlink, keep-hidden), path s, bytes t, text s, then rows `frees`, `unreachable`,
+ * `pause-ms` (the number in bytes). Floating, like the next. */
 GVariant *stm_plan_to_rows (const StmPlan *self);
 /* The rows of a plan that was refused: one row `blocked` with the error's bus name. */
 GVariant *stm_plan_refusal_to_rows (const GError *refusal);

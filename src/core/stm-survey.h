@@ -11,6 +11,9 @@
 
 #define STM_BYTES_UNKNOWN G_MAXUINT64
 
+/* An image that is recorded as raw is looked at as raw, whatever its content pretends to be: its
+ * capacity is the size of the file, and it has no backing, tags or bitmaps; only `format` tells
+ * what the content looks like. */
 typedef struct _StmFacts
 {
   char *path;
@@ -21,7 +24,8 @@ typedef struct _StmFacts
   char *backing_format; /* from the header; NULL without */
   guint64 capacity;     /* virtual size */
   guint64 allocation;   /* bytes that the file takes on its file system */
-  guint64 data_bytes;   /* guest data in this layer alone; STM_BYTES_UNKNOWN for raw */
+  guint64 data_bytes;   /* guest data in this layer alone, clusters of zeros counted too: 0 proves
+                         * that it shows what its backing image shows; STM_BYTES_UNKNOWN for raw */
   guint n_tags;         /* internal snapshots */
   guint n_bitmaps;
   GStrv children;        /* files found by the header scan that name this image as backing, or that
