@@ -39,8 +39,8 @@ StmChange *stm_change_ref (StmChange *self);
 void stm_change_unref (StmChange *self);
 gboolean stm_change_is_empty (const StmChange *self);
 
-/* Builders. A later put of the same id or path replaces an earlier one; the values are referenced.
- */
+/* Builders. Of several calls for the same id or path the last one counts, put or remove; the values
+ * are referenced. */
 void stm_change_set_domain (StmChange *self, const StmDomain *domain);
 void stm_change_put_moment (StmChange *self, const StmMoment *moment);
 void stm_change_remove_moment (StmChange *self, const char *id);

@@ -46,6 +46,9 @@ StmDomain *stm_domain_ref (const StmDomain *self);
 void stm_domain_unref (StmDomain *self);
 const StmDisk *stm_domain_find_disk (const StmDomain *self, const char *target);
 
+/* Whether the texts are such as can be stored and read back. INVALID_ARGUMENT. */
+gboolean stm_domain_is_sound (const StmDomain *self, GError **error);
+
 GVariant *stm_domain_to_variant (const StmDomain *self); /* floating */
 StmDomain *stm_domain_from_variant (GVariant *variant);  /* NULL when the content is not sound */
 #define STM_DOMAIN_TYPE G_VARIANT_TYPE ("(sssssa(sumssbbu)as)")

@@ -34,6 +34,9 @@ StmImage *stm_image_ref (const StmImage *self);
 void stm_image_unref (StmImage *self);
 gboolean stm_image_equal (const StmImage *a, const StmImage *b);
 
+/* Whether the texts and numbers are such as can be stored and read back. INVALID_ARGUMENT. */
+gboolean stm_image_is_sound (const StmImage *self, GError **error);
+
 /* The same image over another backing image. */
 StmImage *stm_image_with_backing (const StmImage *self, const char *backing);
 

@@ -75,6 +75,9 @@ StmMoment *stm_moment_ref (const StmMoment *self);
 void stm_moment_unref (StmMoment *self);
 const StmMomentDisk *stm_moment_find_disk (const StmMoment *self, const char *target);
 
+/* Whether the texts are such as can be stored and read back. INVALID_ARGUMENT. */
+gboolean stm_moment_is_sound (const StmMoment *self, GError **error);
+
 /* Variations, each a new value. */
 StmMoment *stm_moment_with_parent (const StmMoment *self, const char *parent);
 StmMoment *stm_moment_with_state (const StmMoment *self, StmMomentState state, StmHealth health);

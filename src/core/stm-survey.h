@@ -50,6 +50,7 @@ StmSurvey *stm_survey_ref (StmSurvey *self);
 void stm_survey_unref (StmSurvey *self);
 
 /* For the driver that makes it. */
+/* Nothing seen yet: data_bytes unknown, children an empty list. */
 StmFacts *stm_facts_new (const char *path);
 void stm_facts_free (StmFacts *facts);
 void stm_survey_take_facts (StmSurvey *self, StmFacts *facts);

@@ -1,0 +1,353 @@
+/* StmMoment: makes, varies and serializes one snapshot or checkpoint, and knows its words.
+ *
+ * Called by everybody, on any thread: the value never changes once made.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-moment.h"
+
+#include "stemma-error.h"
+#include "stm-sound.h"
+
+#define DISK_FORMAT "(sumsmsmsmsms)"
+
+/* Indexed by their enums. */
+static const char *const state_words[] = { "creating", "running",   "paused",
+                                           "shutoff",  "disk-only", "deleting" };
+static const char *const health_words[] = { "ok",           "creating", "unreachable", "missing",
+                                            "inconsistent", "orphan",   "unknown" };
+static const char *const mode_words[] = { "none", "external", "internal" };
+
+G_STATIC_ASSERT (G_N_ELEMENTS (state_words) == STM_STATE_DELETING + 1);
+G_STATIC_ASSERT (G_N_ELEMENTS (health_words) == STM_HEALTH_UNKNOWN + 1);
+G_STATIC_ASSERT (G_N_ELEMENTS (mode_words) == STM_MODE_INTERNAL + 1);
+
+static StmMomentDisk *
+copy_disks (const StmMomentDisk *disks, gsize n_disks)
+{
+  StmMomentDisk *copies = g_new0 (StmMomentDisk, n_disks);
+
+  for (gsize i = 0; i < n_disks; i++)
+    copies[i] = (StmMomentDisk){
+      .target = g_strdup (disks[i].target),
+      .mode = disks[i].mode,
+      .frozen = g_strdup (disks[i].frozen),
+      .overlay = g_strdup (disks[i].overlay),
+      .format = g_strdup (disks[i].format),
+      .tag = g_strdup (disks[i].tag),
+      .bitmap = g_strdup (disks[i].bitmap),
+    };
+
+  return copies;
+}
+
+StmMoment *
+stm_moment_new (const StmMoment *init)
+{
+  g_return_val_if_fail (init != NULL && init->id != NULL && init->name != NULL, NULL);
+
+  StmMoment *self = g_atomic_rc_box_new (StmMoment);
+
+  *self = *init;
+  self->id = g_strdup (init->id);
+  self->name = g_strdup (init->name);
+  self->parent = g_strdup (init->parent);
+  self->description = g_strdup (init->description != NULL ? init->description : "");
+  self->definition = g_strdup (init->definition);
+  self->disks = copy_disks (init->disks, init->n_disks);
+
+  return self;
+}
+
+StmMoment *
+stm_moment_ref (const StmMoment *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return g_atomic_rc_box_acquire ((StmMoment *) self);
+}
+
+static void
+clear_moment (gpointer data)
+{
+  StmMoment *self = data;
+
+  for (gsize i = 0; i < self->n_disks; i++)
+    {
+      g_free ((char *) self->disks[i].target);
+      g_free ((char *) self->disks[i].frozen);
+      g_free ((char *) self->disks[i].overlay);
+      g_free ((char *) self->disks[i].format);
+      g_free ((char *) self->disks[i].tag);
+      g_free ((char *) self->disks[i].bitmap);
+    }
+  g_free ((StmMomentDisk *) self->disks);
+  g_free ((char *) self->id);
+  g_free ((char *) self->name);
+  g_free ((char *) self->parent);
+  g_free ((char *) self->description);
+  g_free ((char *) self->definition);
+}
+
+void
+stm_moment_unref (StmMoment *self)
+{
+  if (self != NULL)
+    g_atomic_rc_box_release_full (self, clear_moment);
+}
+
+const StmMomentDisk *
+stm_moment_find_disk (const StmMoment *self, const char *target)
+{
+  for (gsize i = 0; i < self->n_disks; i++)
+    if (g_strcmp0 (self->disks[i].target, target) == 0)
+      return &self->disks[i];
+
+  return NULL;
+}
+
+static gboolean
+refuse_disk (const StmMomentDisk *disk, const char *why, GError **error)
+{
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT, "disk %s of a moment %s",
+               disk->target, why);
+  return FALSE;
+}
+
+static gboolean
+disk_is_sound (const StmMomentDisk *disk, GError **error)
+{
+  if (!stm_sound_word ("target of a moment's disk", disk->target, error)
+      || !stm_sound_path_or_null ("frozen image of a moment", disk->frozen, error)
+      || !stm_sound_path_or_null ("overlay of a moment", disk->overlay, error)
+      || !stm_sound_word_or_null ("tag of a moment", disk->tag, error)
+      || !stm_sound_word_or_null ("bitmap of a moment", disk->bitmap, error))
+    return FALSE;
+  if (disk->format != NULL && !stm_sound_image_format ("format of a moment", disk->format, error))
+    return FALSE;
+
+  if ((guint) disk->mode > STM_MODE_INTERNAL)
+    return refuse_disk (disk, "has an unknown mode", error);
+  if ((disk->mode == STM_MODE_NONE) != (disk->frozen == NULL))
+    return refuse_disk (disk, "has a frozen image that does not go with its mode", error);
+  if (disk->mode == STM_MODE_INTERNAL && disk->tag == NULL)
+    return refuse_disk (disk, "is internal and has no tag", error);
+
+  return TRUE;
+}
+
+static gboolean
+disks_are_sound (const StmMomentDisk *disks, gsize n_disks, GError **error)
+{
+  g_autoptr (GHashTable) targets = g_hash_table_new (g_str_hash, g_str_equal);
+
+  if (n_disks > STM_DISKS_MAX)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+                   "a moment of %" G_GSIZE_FORMAT " disks is over the limit of %d", n_disks,
+                   STM_DISKS_MAX);
+      return FALSE;
+    }
+  for (gsize i = 0; i < n_disks; i++)
+    {
+      if (!disk_is_sound (&disks[i], error))
+        return FALSE;
+      if (!g_hash_table_add (targets, (char *) disks[i].target))
+        return refuse_disk (&disks[i], "is there twice", error);
+    }
+
+  return TRUE;
+}
+
+gboolean
+stm_moment_is_sound (const StmMoment *self, GError **error)
+{
+  if (!stm_sound_id ("id of a moment", self->id, error)
+      || !stm_sound_word ("name of a moment", self->name, error)
+      || (self->parent != NULL && !stm_sound_id ("parent of a moment", self->parent, error))
+      || !stm_sound_text ("description of a moment", self->description, error)
+      || !stm_sound_word_or_null ("definition hash of a moment", self->definition, error))
+    return FALSE;
+  if ((guint) self->kind > STM_MOMENT_CHECKPOINT || (guint) self->state > STM_STATE_DELETING
+      || (guint) self->health > STM_HEALTH_UNKNOWN || self->created < 0)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "kind, state, health or time of moment %s is out of range", self->name);
+      return FALSE;
+    }
+
+  return disks_are_sound (self->disks, self->n_disks, error);
+}
+
+StmMoment *
+stm_moment_with_parent (const StmMoment *self, const char *parent)
+{
+  StmMoment init = *self;
+
+  init.parent = parent;
+  return stm_moment_new (&init);
+}
+
+StmMoment *
+stm_moment_with_state (const StmMoment *self, StmMomentState state, StmHealth health)
+{
+  StmMoment init = *self;
+
+  init.state = state;
+  init.health = health;
+  return stm_moment_new (&init);
+}
+
+StmMoment *
+stm_moment_with_disks (const StmMoment *self, const StmMomentDisk *disks, gsize n_disks)
+{
+  StmMoment init = *self;
+
+  init.disks = disks;
+  init.n_disks = n_disks;
+  return stm_moment_new (&init);
+}
+
+StmMoment *
+stm_moment_with_name (const StmMoment *self, const char *name)
+{
+  StmMoment init = *self;
+
+  init.name = name;
+  return stm_moment_new (&init);
+}
+
+StmMoment *
+stm_moment_with_description (const StmMoment *self, const char *description)
+{
+  StmMoment init = *self;
+
+  init.description = description;
+  return stm_moment_new (&init);
+}
+
+GVariant *
+stm_moment_to_variant (const StmMoment *self)
+{
+  g_auto (GVariantBuilder) disks = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a" DISK_FORMAT));
+
+  for (gsize i = 0; i < self->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &self->disks[i];
+
+      g_variant_builder_add (&disks, DISK_FORMAT, disk->target, (guint32) disk->mode, disk->frozen,
+                             disk->overlay, disk->format, disk->tag, disk->bitmap);
+    }
+
+  return g_variant_new ("(ussmssxuumsa" DISK_FORMAT ")", (guint32) self->kind, self->id, self->name,
+                        self->parent, self->description, self->created, (guint32) self->state,
+                        (guint32) self->health, self->definition, &disks);
+}
+
+/* Texts stay those of `disks`. */
+static StmMomentDisk *
+read_disks (GVariant *disks)
+{
+  gsize n_disks = g_variant_n_children (disks);
+  StmMomentDisk *read = g_new0 (StmMomentDisk, n_disks);
+
+  for (gsize i = 0; i < n_disks; i++)
+    {
+      guint32 mode;
+
+      g_variant_get_child (disks, i, "(&sum&sm&sm&sm&sm&s)", &read[i].target, &mode,
+                           &read[i].frozen, &read[i].overlay, &read[i].format, &read[i].tag,
+                           &read[i].bitmap);
+      read[i].mode = mode;
+    }
+
+  return read;
+}
+
+StmMoment *
+stm_moment_from_variant (GVariant *variant)
+{
+  g_autoptr (GVariant) disks = NULL;
+  g_autofree StmMomentDisk *disks_read = NULL;
+  StmMoment init = { 0 };
+  guint32 kind, state, health;
+
+  if (!stm_sound_variant (variant, STM_MOMENT_TYPE))
+    return NULL;
+
+  g_variant_get (variant, "(u&s&sm&s&sxuum&s@a" DISK_FORMAT ")", &kind, &init.id, &init.name,
+                 &init.parent, &init.description, &init.created, &state, &health, &init.definition,
+                 &disks);
+  init.kind = kind;
+  init.state = state;
+  init.health = health;
+  init.n_disks = g_variant_n_children (disks);
+  if (init.n_disks > STM_DISKS_MAX)
+    return NULL;
+  init.disks = disks_read = read_disks (disks);
+
+  return stm_moment_is_sound (&init, NULL) ? stm_moment_new (&init) : NULL;
+}
+
+const char *
+stm_moment_state_to_word (StmMomentState state)
+{
+  g_return_val_if_fail ((guint) state < G_N_ELEMENTS (state_words), NULL);
+
+  return state_words[state];
+}
+
+gboolean
+stm_moment_state_from_word (const char *word, StmMomentState *out_state)
+{
+  guint i;
+
+  if (!stm_word_find (state_words, G_N_ELEMENTS (state_words), word, &i))
+    return FALSE;
+  if (out_state != NULL)
+    *out_state = i;
+
+  return TRUE;
+}
+
+const char *
+stm_health_to_word (StmHealth health)
+{
+  g_return_val_if_fail ((guint) health < G_N_ELEMENTS (health_words), NULL);
+
+  return health_words[health];
+}
+
+gboolean
+stm_health_from_word (const char *word, StmHealth *out_health)
+{
+  guint i;
+
+  if (!stm_word_find (health_words, G_N_ELEMENTS (health_words), word, &i))
+    return FALSE;
+  if (out_health != NULL)
+    *out_health = i;
+
+  return TRUE;
+}
+
+const char *
+stm_disk_mode_to_word (StmDiskMode mode)
+{
+  g_return_val_if_fail ((guint) mode < G_N_ELEMENTS (mode_words), NULL);
+
+  return mode_words[mode];
+}
+
+gboolean
+stm_disk_mode_from_word (const char *word, StmDiskMode *out_mode)
+{
+  guint i;
+
+  if (!stm_word_find (mode_words, G_N_ELEMENTS (mode_words), word, &i))
+    return FALSE;
+  if (out_mode != NULL)
+    *out_mode = i;
+
+  return TRUE;
+}

@@ -1,0 +1,107 @@
+/* StmSurvey: holds what a driver saw of image files, and which file names are taken.
+ *
+ * Filled by one worker, then handed over and only read. Looks at no file itself.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-survey.h"
+
+struct _StmSurvey
+{
+  GHashTable *facts; /* by path, which is that of the facts */
+  GHashTable *names; /* set of paths */
+};
+
+StmSurvey *
+stm_survey_new (void)
+{
+  StmSurvey *self = g_atomic_rc_box_new0 (StmSurvey);
+
+  self->facts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
+                                       (GDestroyNotify) stm_facts_free);
+  self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  return self;
+}
+
+StmSurvey *
+stm_survey_ref (StmSurvey *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return g_atomic_rc_box_acquire (self);
+}
+
+static void
+clear_survey (gpointer data)
+{
+  StmSurvey *self = data;
+
+  g_hash_table_unref (self->facts);
+  g_hash_table_unref (self->names);
+}
+
+void
+stm_survey_unref (StmSurvey *self)
+{
+  if (self != NULL)
+    g_atomic_rc_box_release_full (self, clear_survey);
+}
+
+StmFacts *
+stm_facts_new (const char *path)
+{
+  g_return_val_if_fail (path != NULL, NULL);
+
+  StmFacts *facts = g_new0 (StmFacts, 1);
+
+  facts->path = g_strdup (path);
+  facts->data_bytes = STM_BYTES_UNKNOWN;
+  facts->children = g_new0 (char *, 1);
+
+  return facts;
+}
+
+void
+stm_facts_free (StmFacts *facts)
+{
+  if (facts == NULL)
+    return;
+
+  g_clear_error (&facts->problem);
+  g_free (facts->path);
+  g_free (facts->format);
+  g_free (facts->backing);
+  g_free (facts->backing_format);
+  g_strfreev (facts->children);
+  g_free (facts);
+}
+
+void
+stm_survey_take_facts (StmSurvey *self, StmFacts *facts)
+{
+  g_return_if_fail (self != NULL && facts != NULL);
+
+  /* Replace, not insert: the key lives in the value. */
+  g_hash_table_replace (self->facts, facts->path, facts);
+}
+
+void
+stm_survey_add_name (StmSurvey *self, const char *path)
+{
+  g_return_if_fail (self != NULL && path != NULL);
+
+  g_hash_table_add (self->names, g_strdup (path));
+}
+
+const StmFacts *
+stm_survey_get (const StmSurvey *self, const char *path)
+{
+  return path != NULL ? g_hash_table_lookup (self->facts, path) : NULL;
+}
+
+gboolean
+stm_survey_has_name (const StmSurvey *self, const char *path)
+{
+  return path != NULL && g_hash_table_contains (self->names, path);
+}
