@@ -1,0 +1,68 @@
+/* The graph itself, for the two files of StmLayers only.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-layers.h"
+
+typedef struct _StmLayer StmLayer;
+
+struct _StmLayer
+{
+  const StmImage *recorded; /* as the model has it */
+  StmImage *image;          /* as its record would be by now */
+  StmLayer *below;          /* what it stands on, when that is recorded */
+  GHashTable *above;        /* set of StmLayer: what stands on it */
+  guint n_holders;          /* moments that freeze it and disks that write to it */
+  gboolean is_active;       /* a disk writes to it, and may have resized it */
+  gboolean is_orphan;       /* hidden with nothing on it, before anything was released */
+  gboolean is_released;     /* hidden by this operation */
+  gboolean is_gone;         /* out of the record */
+  StmLayer *successor;      /* the layer that took its content and its place */
+
+  /* From the survey, at the first look. */
+  const StmFacts *facts;
+  GPtrArray *outsiders; /* char *: what stands on it without being on record here */
+  const char *sharer;   /* name of another domain that has it on record */
+  guint64 data;         /* bytes of guest data, as far as is known */
+  guint64 allocation;
+
+  char *why_kept;
+};
+
+struct _StmLayers
+{
+  const StmModel *model;
+  char *domain_id;
+  GHashTable *by_path; /* path -> StmLayer, owned */
+  const StmSurvey *survey;
+  GPtrArray *unlinked; /* StmLayer, in the order in which their files go */
+};
+
+StmLayer *stm_layers_get (const StmLayers *self, const char *path);
+gboolean stm_layer_is_hidden (const StmLayer *layer);
+/* From the layer downwards, as long as there are records. */
+GPtrArray *stm_layer_chain (const StmLayers *self, const StmLayer *layer); /* StmLayer, borrowed */
+/* By path, so that the same case always gives the same plan. */
+GPtrArray *stm_layer_children (const StmLayer *layer); /* StmLayer, borrowed */
+GPtrArray *stm_layers_sorted (const StmLayers *self);  /* StmLayer, borrowed */
+void stm_layer_look (StmLayers *self, StmLayer *layer);
+void stm_layer_put_on (StmLayer *layer, StmLayer *below);
+void stm_layer_set_image (StmLayer *layer, StmImage *image); /* takes it */
+void stm_layer_leave (StmLayer *layer);
+
+/* stm-layers-rules.c. They look at the layers first. */
+typedef enum
+{
+  STM_MERGE_NONE,
+  STM_MERGE_COMMIT, /* the upper goes down into the lower */
+  STM_MERGE_STREAM, /* the upper absorbs the lower */
+} StmMerge;
+
+char *stm_layer_find_unlink_obstacle (StmLayers *self, StmLayer *layer); /* NULL: none */
+gboolean stm_layer_check_unlink (const StmLayers *self, const StmLayer *layer, GError **error);
+gboolean stm_layer_check_merge (StmLayers *self, const StmLayer *upper, GError **error);
+/* The cheaper of the ways that are safe; for NONE why. Both were checked. */
+StmMerge
+stm_layer_choose_merge (StmLayers *self, StmLayer *lower, StmLayer *upper, char **out_why_not);

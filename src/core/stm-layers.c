@@ -1,0 +1,362 @@
+/* StmLayers: the graph of a domain's images, who holds them, and what an operation made of it.
+ *
+ * Main loop, owned by one planner for the time of one call. Knows how the images hang together;
+ * what is to become of a hidden layer is decided in stm-layers-settle.c.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-layers-private.h"
+
+static void
+layer_free (gpointer data)
+{
+  StmLayer *layer = data;
+
+  stm_image_unref ((StmImage *) layer->recorded);
+  stm_image_unref (layer->image);
+  g_hash_table_unref (layer->above);
+  g_clear_pointer (&layer->outsiders, g_ptr_array_unref);
+  g_free (layer->why_kept);
+  g_free (layer);
+}
+
+static StmLayer *
+layer_new (const StmImage *image)
+{
+  StmLayer *layer = g_new0 (StmLayer, 1);
+
+  layer->recorded = stm_image_ref (image);
+  layer->image = stm_image_ref (image);
+  layer->above = g_hash_table_new (NULL, NULL);
+
+  return layer;
+}
+
+StmLayer *
+stm_layers_get (const StmLayers *self, const char *path)
+{
+  return path == NULL ? NULL : g_hash_table_lookup (self->by_path, path);
+}
+
+static void
+link_layers (StmLayers *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->by_path);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      StmLayer *layer = value;
+
+      stm_layer_put_on (layer, stm_layers_get (self, layer->image->backing));
+    }
+}
+
+static void
+hold_by_moments (StmLayers *self, StmMomentKind kind)
+{
+  const StmTree *tree = stm_model_tree (self->model, self->domain_id, kind);
+  g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
+
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = moments->pdata[i];
+
+      for (gsize j = 0; j < moment->n_disks; j++)
+        {
+          StmLayer *layer = stm_layers_get (self, moment->disks[j].frozen);
+
+          if (layer != NULL)
+            layer->n_holders++;
+        }
+    }
+}
+
+static void
+hold_by_disks (StmLayers *self)
+{
+  const StmDomain *domain = stm_model_get_domain (self->model, self->domain_id);
+
+  for (gsize i = 0; i < domain->n_disks; i++)
+    {
+      StmLayer *layer = stm_layers_get (self, domain->disks[i].source);
+
+      if (layer == NULL)
+        continue;
+      layer->n_holders++;
+      layer->is_active = TRUE;
+    }
+}
+
+static void
+mark_orphans (StmLayers *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->by_path);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      StmLayer *layer = value;
+
+      layer->is_orphan = stm_layer_is_hidden (layer) && g_hash_table_size (layer->above) == 0;
+    }
+}
+
+StmLayers *
+stm_layers_new (const StmModel *model, const char *domain_id)
+{
+  StmLayers *self = g_new0 (StmLayers, 1);
+  g_autoptr (GPtrArray) images = stm_model_images (model, domain_id);
+
+  self->model = model;
+  self->domain_id = g_strdup (domain_id);
+  self->unlinked = g_ptr_array_new ();
+  self->by_path = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, layer_free);
+  for (guint i = 0; i < images->len; i++)
+    {
+      const StmImage *image = images->pdata[i];
+
+      g_hash_table_insert (self->by_path, g_strdup (image->path), layer_new (image));
+    }
+  link_layers (self);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    hold_by_moments (self, kind);
+  hold_by_disks (self);
+  mark_orphans (self);
+
+  return self;
+}
+
+void
+stm_layers_free (StmLayers *self)
+{
+  if (self == NULL)
+    return;
+  g_hash_table_unref (self->by_path);
+  g_ptr_array_unref (self->unlinked);
+  g_free (self->domain_id);
+  g_free (self);
+}
+
+gboolean
+stm_layer_is_hidden (const StmLayer *layer)
+{
+  return !layer->is_gone && !layer->is_orphan && layer->n_holders == 0
+         && layer->image->origin != STM_IMAGE_BACKING;
+}
+
+void
+stm_layer_put_on (StmLayer *layer, StmLayer *below)
+{
+  if (layer->below != NULL)
+    g_hash_table_remove (layer->below->above, layer);
+  layer->below = below;
+  if (below != NULL)
+    g_hash_table_add (below->above, layer);
+}
+
+void
+stm_layer_set_image (StmLayer *layer, StmImage *image)
+{
+  stm_image_unref (layer->image);
+  layer->image = image;
+}
+
+void
+stm_layer_leave (StmLayer *layer)
+{
+  stm_layer_put_on (layer, NULL);
+  layer->is_gone = TRUE;
+}
+
+static void
+release (StmLayer *layer)
+{
+  if (layer == NULL || layer->n_holders == 0)
+    return;
+  layer->n_holders--;
+  layer->is_released = layer->n_holders == 0;
+}
+
+void
+stm_layers_release_moment (StmLayers *self, const StmMoment *moment)
+{
+  for (gsize i = 0; i < moment->n_disks; i++)
+    release (stm_layers_get (self, moment->disks[i].frozen));
+}
+
+void
+stm_layers_release_active (StmLayers *self, const char *path)
+{
+  release (stm_layers_get (self, path));
+}
+
+gboolean
+stm_layers_is_held (const StmLayers *self, const char *path)
+{
+  const StmLayer *layer = stm_layers_get (self, path);
+
+  return layer != NULL && layer->n_holders > 0;
+}
+
+GPtrArray *
+stm_layer_chain (const StmLayers *self, const StmLayer *layer)
+{
+  GPtrArray *chain = g_ptr_array_new ();
+  guint limit = g_hash_table_size (self->by_path);
+
+  /* No chain has more members than there are layers, were the record ever to hold a ring. */
+  for (; layer != NULL && chain->len < limit; layer = layer->below)
+    g_ptr_array_add (chain, (gpointer) layer);
+
+  return chain;
+}
+
+static int
+compare_layers (gconstpointer a, gconstpointer b)
+{
+  const StmLayer *first = *(StmLayer *const *) a;
+  const StmLayer *second = *(StmLayer *const *) b;
+
+  return g_strcmp0 (first->image->path, second->image->path);
+}
+
+static GPtrArray *
+sorted_values (GHashTable *table, gboolean takes_keys)
+{
+  GPtrArray *layers = g_ptr_array_sized_new (g_hash_table_size (table));
+  GHashTableIter iter;
+  gpointer key;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, table);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    g_ptr_array_add (layers, takes_keys ? key : value);
+  g_ptr_array_sort (layers, compare_layers);
+
+  return layers;
+}
+
+GPtrArray *
+stm_layer_children (const StmLayer *layer)
+{
+  return sorted_values (layer->above, /* takes_keys= */ TRUE);
+}
+
+GPtrArray *
+stm_layers_sorted (const StmLayers *self)
+{
+  return sorted_values (self->by_path, /* takes_keys= */ FALSE);
+}
+
+static void
+add_chain (const StmLayers *self, const StmLayer *layer, GHashTable *seen, GPtrArray *images)
+{
+  for (; layer != NULL && g_hash_table_add (seen, (gpointer) layer); layer = layer->below)
+    g_ptr_array_add (images, stm_image_ref (layer->recorded));
+}
+
+GPtrArray *
+stm_layers_list_concerned (const StmLayers *self)
+{
+  GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
+  g_autoptr (GPtrArray) layers = stm_layers_sorted (self);
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < layers->len; i++)
+    {
+      const StmLayer *layer = layers->pdata[i];
+      g_autoptr (GPtrArray) children = NULL;
+
+      if (!stm_layer_is_hidden (layer))
+        continue;
+      add_chain (self, layer, seen, images);
+      children = stm_layer_children (layer);
+      for (guint j = 0; j < children->len; j++)
+        {
+          /* Merged with the layer, the child's own children get a new header. */
+          g_autoptr (GPtrArray) grandchildren = stm_layer_children (children->pdata[j]);
+
+          add_chain (self, children->pdata[j], seen, images);
+          for (guint k = 0; k < grandchildren->len; k++)
+            add_chain (self, grandchildren->pdata[k], seen, images);
+        }
+    }
+
+  return images;
+}
+
+/* Stands on record here, on this very layer: then the graph knows it. */
+static gboolean
+is_known_child (const StmLayers *self, const StmLayer *layer, const char *path)
+{
+  const StmLayer *child = stm_layers_get (self, path);
+
+  return child != NULL && g_strcmp0 (child->recorded->backing, layer->recorded->path) == 0;
+}
+
+static void
+add_outsider (const StmLayers *self, StmLayer *layer, const char *path)
+{
+  if (!is_known_child (self, layer, path)
+      && !g_ptr_array_find_with_equal_func (layer->outsiders, path, g_str_equal, NULL))
+    g_ptr_array_add (layer->outsiders, g_strdup (path));
+}
+
+static const char *
+find_sharer (const StmLayers *self, const char *path)
+{
+  g_autoptr (GPtrArray) ids = stm_model_domain_ids (self->model);
+
+  for (guint i = 0; i < ids->len; i++)
+    if (!g_str_equal (ids->pdata[i], self->domain_id)
+        && stm_model_get_image (self->model, ids->pdata[i], path) != NULL)
+      return stm_model_get_domain (self->model, ids->pdata[i])->name;
+
+  return NULL;
+}
+
+void
+stm_layer_look (StmLayers *self, StmLayer *layer)
+{
+  const char *path = layer->recorded->path;
+
+  if (layer->outsiders != NULL)
+    return;
+
+  g_autoptr (GPtrArray) children = stm_model_image_children (self->model, path);
+  layer->outsiders = g_ptr_array_new_with_free_func (g_free);
+  layer->facts = stm_survey_get (self->survey, path);
+  layer->sharer = find_sharer (self, path);
+  for (guint i = 0; i < children->len; i++)
+    add_outsider (self, layer, children->pdata[i]);
+  if (layer->facts == NULL)
+    return;
+
+  for (guint i = 0; layer->facts->children[i] != NULL; i++)
+    add_outsider (self, layer, layer->facts->children[i]);
+  if (layer->facts->problem != NULL)
+    return;
+  layer->allocation = layer->facts->allocation;
+  layer->data = layer->facts->data_bytes != STM_BYTES_UNKNOWN ? layer->facts->data_bytes
+                                                              : layer->facts->allocation;
+  if (layer->is_active && layer->facts->capacity != layer->image->capacity)
+    {
+      StmImage init = *layer->image;
+
+      init.capacity = layer->facts->capacity;
+      stm_layer_set_image (layer, stm_image_new (&init));
+    }
+}
+
+void
+stm_layers_disown (StmLayers *self, const char *path)
+{
+  StmLayer *layer = stm_layers_get (self, path);
+
+  g_return_if_fail (layer != NULL && g_hash_table_size (layer->above) == 0);
+
+  stm_layer_leave (layer);
+}

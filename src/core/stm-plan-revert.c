@@ -1,0 +1,157 @@
+/* Plans the return of a machine that is off to a snapshot: on each of its disks a new overlay over
+ * the image that the snapshot froze.
+ *
+ * Title, description and name of the domain stay what they are, also when the definition of the
+ * snapshot comes back. Pure, main loop.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-planner.h"
+
+#include "stm-image-check.h"
+#include "stm-planner-shared.h"
+#include "stm-revert.h"
+
+GPtrArray *
+stm_plan_revert_prepare (const StmModel *model, const char *domain_id,
+                         const StmRevertRequest *request, GError **error)
+{
+  g_auto (StmRevert) self = { .request = request };
+
+  if (!stm_revert_start (&self, model, domain_id, error))
+    return NULL;
+
+  GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < self.concerns->len; i++)
+    {
+      const StmRevertDisk *concern = &g_array_index (self.concerns, StmRevertDisk, i);
+      g_autoptr (GPtrArray) active = stm_model_chain_from (model, domain_id, concern->active->path);
+      g_autoptr (GPtrArray) frozen = stm_model_chain_from (model, domain_id, concern->frozen->path);
+
+      stm_planner_add_images (images, seen, active);
+      stm_planner_add_images (images, seen, frozen);
+    }
+
+  return images;
+}
+
+/* Overlays over what the target froze. Gives the disks of the domain afterwards, whose texts stay
+ * those of the domain and of the plan. */
+static StmDisk *
+plan_overlays (const StmRevert *self, StmPlan *plan, GError **error)
+{
+  g_autofree StmDisk *disks = g_memdup2 (self->domain->disks,
+                                         self->domain->n_disks * sizeof (StmDisk));
+  g_autoptr (StmNaming) naming = stm_naming_new (self->model, self->survey);
+
+  for (guint i = 0; i < self->concerns->len; i++)
+    {
+      const StmRevertDisk *concern = &g_array_index (self->concerns, StmRevertDisk, i);
+      g_autoptr (GPtrArray)
+          chain = stm_model_chain_from (self->model, self->domain->id, concern->frozen->path);
+
+      if (!stm_image_check_chain (chain, self->survey, STM_CHECK_UNCHANGED, error))
+        return NULL;
+      if (concern->stays)
+        continue;
+
+      const StmImage *overlay = stm_planner_add_overlay (plan, concern->disk, chain, naming,
+                                                         self->target->name, error);
+      if (overlay == NULL)
+        return NULL;
+
+      StmDisk *disk = &disks[concern->disk - self->domain->disks];
+      disk->source = overlay->path;
+      disk->format = overlay->format;
+      disk->next_index++;
+    }
+
+  return g_steal_pointer (&disks);
+}
+
+/* The image over what a snapshot froze is the one it was made with, or else the first made by a
+ * revert to it. */
+static StmMoment *
+adopt_overlays (const StmMoment *target, const StmDomain *domain, const StmDisk *new_disks)
+{
+  g_autofree StmMomentDisk *disks = g_memdup2 (target->disks, target->n_disks * sizeof *disks);
+  gboolean is_changed = FALSE;
+
+  for (gsize i = 0; i < target->n_disks; i++)
+    {
+      const StmDisk *disk = stm_domain_find_disk (domain, disks[i].target);
+
+      if (disks[i].mode != STM_MODE_EXTERNAL || disks[i].overlay != NULL || disk == NULL)
+        continue;
+
+      const StmDisk *new_disk = &new_disks[disk - domain->disks];
+      if (g_strcmp0 (disk->source, new_disk->source) == 0)
+        continue;
+      disks[i].overlay = new_disk->source;
+      is_changed = TRUE;
+    }
+
+  return is_changed ? stm_moment_with_disks (target, disks, target->n_disks) : NULL;
+}
+
+static void
+put_moments (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
+{
+  g_autoptr (GPtrArray) moments = stm_tree_subtree (self->tree, NULL);
+
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = moments->pdata[i];
+      g_autoptr (StmMoment) moved = stm_layers_move_moment (self->layers, moment);
+      const StmMoment *present = moved != NULL ? moved : moment;
+      g_autoptr (StmMoment) adopting = NULL;
+
+      if (moment == self->target)
+        adopting = adopt_overlays (present, self->domain, new_disks);
+      if (adopting != NULL)
+        stm_change_put_moment (plan->finish, adopting);
+      else if (moved != NULL)
+        stm_change_put_moment (plan->finish, moved);
+    }
+}
+
+static void
+put_domain (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
+{
+  gboolean has_overlays = stm_plan_n_steps_of (plan, STM_STEP_OVERLAY) > 0;
+  g_autoptr (StmDomain)
+      domain = stm_planner_domain_with_disks (self->domain, new_disks, self->definition);
+
+  if (has_overlays || g_strcmp0 (self->definition, self->domain->definition) != 0)
+    stm_change_set_domain (plan->finish, domain);
+  if (g_strcmp0 (stm_tree_current (self->tree), self->target->id) != 0)
+    stm_change_set_current (plan->finish, self->target->id);
+}
+
+StmPlan *
+stm_plan_revert (const StmModel *model, const StmSurvey *survey, const char *domain_id,
+                 const StmRevertRequest *request, const StmPlanContext *context, GError **error)
+{
+  g_auto (StmRevert) self = { .request = request, .survey = survey };
+
+  if (!stm_revert_start (&self, model, domain_id, error))
+    return NULL;
+
+  g_autoptr (StmPlan) plan = stm_plan_new (STM_OPERATION_REVERT, context->plan_id, domain_id);
+  plan->object_id = g_strdup (request->moment_id);
+  self.layers = stm_layers_new (model, domain_id);
+  stm_revert_find_staying (&self);
+
+  g_autofree StmDisk *new_disks = plan_overlays (&self, plan, error);
+  if (new_disks == NULL || !stm_revert_check_unsaved (&self, error)
+      || !stm_revert_keep_state (&self, plan, context, error)
+      || !stm_revert_drop_actives (&self, plan, error))
+    return NULL;
+
+  put_moments (&self, plan, new_disks);
+  put_domain (&self, plan, new_disks);
+  stm_layers_fill_images (self.layers, plan->finish);
+
+  return g_steal_pointer (&plan);
+}

@@ -1,0 +1,185 @@
+/* StmRemoval: takes snapshots out of the tree and lets StmLayers decide on the images.
+ *
+ * Main loop, owned by one planner for one call; reads the model, writes only the plan.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-removal.h"
+
+#include "stemma-error.h"
+#include "stm-planner-shared.h"
+
+struct _StmRemoval
+{
+  const StmModel *model;
+  const StmTree *tree; /* of snapshots */
+  char *domain_id;
+  GPtrArray *moments; /* StmMoment */
+  GHashTable *ids;    /* of the moments, borrowed from them */
+  StmLayers *layers;
+  gboolean metadata_only;
+};
+
+static gboolean
+check_moment (const StmMoment *moment, gboolean metadata_only, GError **error)
+{
+  if (moment->state == STM_STATE_CREATING)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_WRONG_STATE,
+                   "snapshot '%s' cannot be deleted while it is being made: wait for the end of "
+                   "that, or let Manager.Check and Manager.Resolve settle it",
+                   moment->name);
+      return FALSE;
+    }
+  for (gsize i = 0; i < moment->n_disks; i++)
+    if (moment->disks[i].mode == STM_MODE_INTERNAL && !metadata_only)
+      {
+        g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
+                     "snapshot '%s' is internal to the image of disk '%s', which cannot be "
+                     "deleted yet: forget it with the option 'metadata-only'",
+                     moment->name, moment->disks[i].target);
+        return FALSE;
+      }
+
+  return TRUE;
+}
+
+static gboolean
+check_moments (const StmRemoval *self, GError **error)
+{
+  for (guint i = 0; i < self->moments->len; i++)
+    if (!check_moment (self->moments->pdata[i], self->metadata_only, error))
+      return FALSE;
+
+  return stm_planner_check_settled (self->model, self->domain_id, self->ids, error);
+}
+
+StmRemoval *
+stm_removal_new (const StmModel *model, const char *domain_id, GPtrArray *moments,
+                 gboolean metadata_only, GError **error)
+{
+  g_autoptr (StmRemoval) self = g_new0 (StmRemoval, 1);
+
+  self->model = model;
+  self->tree = stm_model_tree (model, domain_id, STM_MOMENT_SNAPSHOT);
+  self->domain_id = g_strdup (domain_id);
+  self->moments = g_ptr_array_ref (moments);
+  self->metadata_only = metadata_only;
+  self->ids = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < moments->len; i++)
+    g_hash_table_add (self->ids, (char *) ((StmMoment *) moments->pdata[i])->id);
+  if (!check_moments (self, error))
+    return NULL;
+
+  self->layers = stm_layers_new (model, domain_id);
+  for (guint i = 0; i < moments->len; i++)
+    stm_layers_release_moment (self->layers, moments->pdata[i]);
+
+  return g_steal_pointer (&self);
+}
+
+void
+stm_removal_free (StmRemoval *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->domain_id);
+  g_clear_pointer (&self->moments, g_ptr_array_unref);
+  g_clear_pointer (&self->ids, g_hash_table_unref);
+  stm_layers_free (self->layers);
+  g_free (self);
+}
+
+GPtrArray *
+stm_removal_images (const StmRemoval *self)
+{
+  if (self->metadata_only)
+    return g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
+
+  return stm_layers_list_concerned (self->layers);
+}
+
+gboolean
+stm_removal_fill_steps (StmRemoval *self, const StmSurvey *survey, StmPlan *plan, GError **error)
+{
+  if (self->metadata_only)
+    {
+      stm_layers_forget (self->layers, plan);
+      return TRUE;
+    }
+
+  if (!stm_layers_settle (self->layers, survey, plan, error))
+    return FALSE;
+  for (guint i = 0; i < self->moments->len; i++)
+    {
+      const StmMoment *moment = self->moments->pdata[i];
+      g_autoptr (StmMoment)
+          going = stm_moment_with_state (moment, STM_STATE_DELETING, moment->health);
+
+      stm_change_put_moment (plan->begin, going);
+      stm_change_put_moment (plan->undo, moment);
+    }
+
+  return TRUE;
+}
+
+/* The moment itself when it stays, or else its nearest ancestor that does; NULL: none. */
+static const char *
+nearest_kept (const StmRemoval *self, const char *id)
+{
+  while (id != NULL && g_hash_table_contains (self->ids, id))
+    id = stm_tree_get (self->tree, id)->parent;
+
+  return id;
+}
+
+static void
+put_kept_moment (StmRemoval *self, StmPlan *plan, const StmMoment *moment)
+{
+  g_autoptr (StmMoment) moved = stm_layers_move_moment (self->layers, moment);
+  const StmMoment *present = moved != NULL ? moved : moment;
+  const char *parent = moment->kind == STM_MOMENT_SNAPSHOT ? nearest_kept (self, moment->parent)
+                                                           : moment->parent;
+
+  if (g_strcmp0 (parent, moment->parent) != 0)
+    {
+      g_autoptr (StmMoment) adopted = stm_moment_with_parent (present, parent);
+
+      stm_change_put_moment (plan->finish, adopted);
+    }
+  else if (moved != NULL)
+    stm_change_put_moment (plan->finish, moved);
+}
+
+static void
+put_kept_moments (StmRemoval *self, StmPlan *plan, StmMomentKind kind)
+{
+  const StmTree *tree = stm_model_tree (self->model, self->domain_id, kind);
+  g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
+
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = moments->pdata[i];
+
+      if (!g_hash_table_contains (self->ids, moment->id))
+        put_kept_moment (self, plan, moment);
+    }
+}
+
+void
+stm_removal_fill_finish (StmRemoval *self, StmPlan *plan)
+{
+  const StmDomain *domain = stm_model_get_domain (self->model, self->domain_id);
+  g_autoptr (StmDomain) moved = stm_layers_move_domain (self->layers, domain);
+  const char *current = stm_tree_current (self->tree);
+
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    put_kept_moments (self, plan, kind);
+  for (guint i = self->moments->len; i > 0; i--)
+    stm_change_remove_moment (plan->finish, ((StmMoment *) self->moments->pdata[i - 1])->id);
+  stm_layers_fill_images (self->layers, plan->finish);
+  if (moved != NULL)
+    stm_change_set_domain (plan->finish, moved);
+  if (current != NULL && g_hash_table_contains (self->ids, current))
+    stm_change_set_current (plan->finish, nearest_kept (self, current));
+}
