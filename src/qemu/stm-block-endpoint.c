@@ -1,0 +1,423 @@
+/* Images in, block graph up, process down.
+ *
+ * Called on one worker at a time. Knows what each node and descriptor set is for, so that QEMU's
+ * messages, which know only numbers, come out with paths. Never gives QEMU a path, and never lets
+ * it follow one from a header: each format node has its backing said.
+ *
+ * Per image N there are the descriptor set N, the protocol node "sN" and the format node "fN".
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-block-endpoint.h"
+
+#include "stm-block-job.h"
+#include "stm-image-lock.h"
+#include "stm-qmp-error.h"
+#include "stm-qmp.h"
+
+#include "stemma-error.h"
+
+#include <glib/gstdio.h>
+
+#include <string.h>
+#include <unistd.h>
+
+/* Closing images writes what is held back; a disk may be slow. */
+#define QUIT_TIMEOUT_MS (300 * 1000)
+/* How long a process whose monitor is gone has to be dead. */
+#define DEATH_TIMEOUT_MS (5 * 1000)
+
+struct _StmBlockEndpoint
+{
+  StmQemuProcess *process;
+  int qmp_fd; /* until it is connected */
+  StmQmp *qmp;
+  GPtrArray *paths; /* of image N at N - 1 */
+};
+
+StmBlockEndpoint *
+stm_block_endpoint_start (const StmQemuSetup *setup, GError **error)
+{
+  g_autoptr (StmBlockEndpoint) self = g_new0 (StmBlockEndpoint, 1);
+
+  self->qmp_fd = -1;
+  self->paths = g_ptr_array_new_with_free_func (g_free);
+  self->process = stm_qemu_process_start (setup, &self->qmp_fd, error);
+
+  return self->process != NULL ? g_steal_pointer (&self) : NULL;
+}
+
+void
+stm_block_endpoint_free (StmBlockEndpoint *self)
+{
+  if (self == NULL)
+    return;
+  g_clear_pointer (&self->qmp, stm_qmp_free);
+  if (self->qmp_fd >= 0)
+    close (self->qmp_fd);
+  g_clear_pointer (&self->process, stm_qemu_process_free);
+  g_clear_pointer (&self->paths, g_ptr_array_unref);
+  g_free (self);
+}
+
+GPid
+stm_block_endpoint_get_pid (StmBlockEndpoint *self)
+{
+  return stm_qemu_process_get_pid (self->process);
+}
+
+static gboolean
+connect_sync (StmBlockEndpoint *self, GCancellable *cancellable, GError **error)
+{
+  if (self->qmp == NULL && self->qmp_fd >= 0)
+    self->qmp = stm_qmp_connect_sync (
+        g_steal_fd (&self->qmp_fd), stm_qemu_process_get_pidfd (self->process), cancellable, error);
+  else if (self->qmp == NULL)
+    g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR,
+                         "QEMU can no longer be asked");
+
+  return self->qmp != NULL;
+}
+
+/* "/dev/fdset/3" becomes the image's path; the highest number first, for 1 begins 12. */
+static char *
+name_images (StmBlockEndpoint *self, const char *words)
+{
+  g_autoptr (GString) text = g_string_new (words);
+
+  for (guint n = self->paths->len; n > 0; n--)
+    {
+      g_autofree char *set = g_strdup_printf ("/dev/fdset/%u", n);
+
+      g_string_replace (text, set, g_ptr_array_index (self->paths, n - 1), 0);
+    }
+
+  return g_strdup (text->str);
+}
+
+/* What QEMU had to say when it went. */
+static void
+add_last_words (StmBlockEndpoint *self, GError *failure)
+{
+  g_autofree char *words = stm_qemu_process_read_words (self->process);
+
+  if (*words == '\0')
+    return;
+
+  char *message = g_strdup_printf ("%s (QEMU: %s)", failure->message, words);
+
+  g_free (failure->message);
+  failure->message = message;
+}
+
+static void
+propagate_failure (StmBlockEndpoint *self, GError *failure, GError **error)
+{
+  add_last_words (self, failure);
+
+  char *message = name_images (self, failure->message);
+
+  g_free (failure->message);
+  failure->message = message;
+  g_propagate_error (error, failure);
+}
+
+static JsonNode *
+call (StmBlockEndpoint *self, const StmQmpCall *qmp_call, GCancellable *cancellable, GError **error)
+{
+  GError *failure = NULL;
+  JsonNode *result = NULL;
+
+  if (connect_sync (self, cancellable, &failure))
+    result = stm_qmp_execute_sync (self->qmp, qmp_call, cancellable, &failure);
+  if (result == NULL)
+    propagate_failure (self, failure, error);
+
+  return result;
+}
+
+JsonNode *
+stm_block_endpoint_execute_sync (StmBlockEndpoint *self, const char *command, JsonObject *arguments,
+                                 const char *attempt, GCancellable *cancellable, GError **error)
+{
+  return call (self,
+               &(StmQmpCall){ .command = command, .arguments = arguments, .attempt = attempt },
+               cancellable, error);
+}
+
+static gboolean
+execute (StmBlockEndpoint *self, const char *command, JsonObject *arguments, const char *attempt,
+         GCancellable *cancellable, GError **error)
+{
+  g_autoptr (JsonNode) result = stm_block_endpoint_execute_sync (self, command, arguments, attempt,
+                                                                 cancellable, error);
+
+  return result != NULL;
+}
+
+gboolean
+stm_block_endpoint_wait_sync (StmBlockEndpoint *self, guint timeout_ms, GCancellable *cancellable,
+                              GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  StmQmpMessage *event;
+
+  if (!connect_sync (self, cancellable, error))
+    return FALSE;
+  if (!stm_qmp_wait_event_sync (self->qmp, timeout_ms, cancellable, &failure)
+      && !g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_CANCELLED))
+    {
+      propagate_failure (self, g_steal_pointer (&failure), error);
+      return FALSE;
+    }
+  while ((event = stm_qmp_pop_event (self->qmp)) != NULL)
+    stm_qmp_message_free (event);
+
+  return TRUE;
+}
+
+GError *
+stm_block_endpoint_error_new (StmBlockEndpoint *self, const char *attempt, const char *words)
+{
+  g_autofree char *named = name_images (self, words);
+
+  return stm_qmp_error_new (attempt, NULL, named);
+}
+
+const char *
+stm_block_endpoint_get_version_sync (StmBlockEndpoint *self, GCancellable *cancellable,
+                                     GError **error)
+{
+  GError *failure = NULL;
+
+  if (connect_sync (self, cancellable, &failure))
+    return stm_qmp_get_version (self->qmp);
+
+  propagate_failure (self, failure, error);
+  return NULL;
+}
+
+static void
+set_named (JsonObject *arguments, const char *member, char kind, StmBlockNode node)
+{
+  g_autofree char *name = g_strdup_printf ("%c%u", kind, node);
+
+  json_object_set_string_member (arguments, member, name);
+}
+
+void
+stm_block_endpoint_set_node (JsonObject *arguments, const char *member, StmBlockNode node)
+{
+  if (node != 0)
+    set_named (arguments, member, 'f', node);
+  else
+    json_object_set_null_member (arguments, member);
+}
+
+/* Hands the descriptor over as a new set; our copy is closed in any case. */
+static StmBlockNode
+pass_descriptor (StmBlockEndpoint *self, const char *path, int fd, GCancellable *cancellable,
+                 GError **error)
+{
+  g_autofree char *attempt = g_strdup_printf ("passing image %s to QEMU", path);
+  g_autoptr (JsonObject) arguments = json_object_new ();
+  StmBlockNode node = self->paths->len + 1;
+
+  json_object_set_int_member (arguments, "fdset-id", node);
+
+  g_autoptr (JsonNode) result = call (
+      self,
+      &(StmQmpCall){
+          .command = "add-fd", .arguments = arguments, .passed_fd = &fd, .attempt = attempt },
+      cancellable, error);
+
+  close (fd);
+  if (result == NULL)
+    return 0;
+  g_ptr_array_add (self->paths, g_strdup (path));
+
+  return node;
+}
+
+static gboolean
+add_protocol_node (StmBlockEndpoint *self, StmBlockNode node, StmImageAccess access,
+                   const char *attempt, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (JsonObject) options = json_object_new ();
+  g_autofree char *file = g_strdup_printf ("/dev/fdset/%u", node);
+
+  /* No auto-read-only: with a descriptor set it reopens, and then finds its own locks. */
+  json_object_set_string_member (options, "driver", "file");
+  json_object_set_string_member (options, "filename", file);
+  set_named (options, "node-name", 's', node);
+  json_object_set_boolean_member (options, "read-only", access == STM_IMAGE_READ);
+
+  return execute (self, "blockdev-add", options, attempt, cancellable, error);
+}
+
+static gboolean
+add_format_node (StmBlockEndpoint *self, StmBlockNode node, const StmBlockImage *image,
+                 const char *attempt, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (JsonObject) options = json_object_new ();
+
+  json_object_set_string_member (options, "driver", image->format);
+  set_named (options, "node-name", 'f', node);
+  set_named (options, "file", 's', node);
+  /* A job that writes opens it for writing as long as it needs it, so that a crash at any other
+   * time leaves no bitmap marked as in use. */
+  json_object_set_boolean_member (options, "read-only", TRUE);
+  if (strcmp (image->format, "raw") != 0)
+    stm_block_endpoint_set_node (options, "backing", image->backing);
+
+  return execute (self, "blockdev-add", options, attempt, cancellable, error);
+}
+
+StmBlockNode
+stm_block_endpoint_add_image_sync (StmBlockEndpoint *self, const StmBlockImage *image, int fd,
+                                   GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (self != NULL && image != NULL && fd >= 0, 0);
+
+  g_autofree char *attempt = g_strdup_printf ("opening image %s", image->path);
+
+  if (!stm_image_lock_check (fd, image->path, image->access, error))
+    {
+      close (fd);
+      return 0;
+    }
+
+  StmBlockNode node = pass_descriptor (self, image->path, fd, cancellable, error);
+
+  if (node == 0 || !add_protocol_node (self, node, image->access, attempt, cancellable, error)
+      || !add_format_node (self, node, image, attempt, cancellable, error))
+    return 0;
+
+  return node;
+}
+
+static gboolean
+format_overlay (StmBlockEndpoint *self, const StmBlockCreation *creation, StmBlockNode node,
+                GCancellable *cancellable, GError **error)
+{
+  g_autoptr (JsonObject) options = json_object_new ();
+  g_autoptr (JsonObject) arguments = json_object_new ();
+  g_autofree char *attempt = g_strdup_printf ("making overlay %s", creation->path);
+
+  json_object_set_string_member (options, "driver", "qcow2");
+  set_named (options, "file", 's', node);
+  json_object_set_int_member (options, "size", creation->capacity);
+  json_object_set_string_member (options, "backing-file", creation->backing_path);
+  json_object_set_string_member (options, "backing-fmt", creation->backing_format);
+  json_object_set_object_member (arguments, "options", g_steal_pointer (&options));
+
+  return stm_block_job_run_sync (
+      self,
+      &(StmBlockJob){ .command = "blockdev-create", .arguments = arguments, .attempt = attempt },
+      cancellable, error);
+}
+
+StmBlockNode
+stm_block_endpoint_create_overlay_sync (StmBlockEndpoint *self, const StmBlockCreation *creation,
+                                        int fd, GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (self != NULL && creation != NULL && fd >= 0, 0);
+
+  g_autofree char *attempt = g_strdup_printf ("making overlay %s", creation->path);
+  StmBlockImage image = { .path = creation->path, .format = "qcow2", .access = STM_IMAGE_WRITE };
+  StmBlockNode node = pass_descriptor (self, creation->path, fd, cancellable, error);
+
+  if (node == 0 || !add_protocol_node (self, node, STM_IMAGE_WRITE, attempt, cancellable, error)
+      || !format_overlay (self, creation, node, cancellable, error)
+      || !add_format_node (self, node, &image, attempt, cancellable, error))
+    return 0;
+
+  return node;
+}
+
+gboolean
+stm_block_endpoint_attach_all_sync (StmBlockEndpoint *self, const StmBlockPair *pairs,
+                                    gsize n_pairs, GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  g_autoptr (JsonArray) actions = json_array_new ();
+  g_autoptr (JsonObject) arguments = json_object_new ();
+
+  for (gsize i = 0; i < n_pairs; i++)
+    {
+      g_autoptr (JsonObject) data = json_object_new ();
+      g_autoptr (JsonObject) action = json_object_new ();
+
+      stm_block_endpoint_set_node (data, "node", pairs[i].base);
+      stm_block_endpoint_set_node (data, "overlay", pairs[i].overlay);
+      json_object_set_string_member (action, "type", "blockdev-snapshot");
+      json_object_set_object_member (action, "data", g_steal_pointer (&data));
+      json_array_add_object_element (actions, g_steal_pointer (&action));
+    }
+  json_object_set_array_member (arguments, "actions", g_steal_pointer (&actions));
+
+  return execute (self, "transaction", arguments, "putting the overlays on their images",
+                  cancellable, error);
+}
+
+gboolean
+stm_block_endpoint_remove_image_sync (StmBlockEndpoint *self, StmBlockNode node, GError **error)
+{
+  g_return_val_if_fail (self != NULL && node >= 1 && node <= self->paths->len, FALSE);
+
+  g_autofree char *attempt = g_strdup_printf (
+      "closing image %s", (const char *) g_ptr_array_index (self->paths, node - 1));
+  g_autoptr (JsonObject) format = json_object_new ();
+  g_autoptr (JsonObject) protocol = json_object_new ();
+
+  set_named (format, "node-name", 'f', node);
+  set_named (protocol, "node-name", 's', node);
+
+  return execute (self, "blockdev-del", format, attempt, NULL, error)
+         && execute (self, "blockdev-del", protocol, attempt, NULL, error);
+}
+
+gboolean
+stm_block_endpoint_flush_sync (StmBlockEndpoint *self, StmBlockNode node, StmBlockNode backing,
+                               GError **error)
+{
+  g_return_val_if_fail (self != NULL && node >= 1 && node <= self->paths->len, FALSE);
+
+  g_autofree char *attempt = g_strdup_printf (
+      "writing image %s", (const char *) g_ptr_array_index (self->paths, node - 1));
+  g_autoptr (JsonObject) options = json_object_new ();
+  g_autoptr (JsonArray) list = json_array_new ();
+  g_autoptr (JsonObject) arguments = json_object_new ();
+
+  /* QMP has no command for it. To reopen with the same options is the one that flushes and reports
+   * what went wrong in that; "stop" flushes too and keeps silent. */
+  json_object_set_string_member (options, "driver", "qcow2");
+  set_named (options, "node-name", 'f', node);
+  set_named (options, "file", 's', node);
+  stm_block_endpoint_set_node (options, "backing", backing);
+  json_object_set_boolean_member (options, "read-only", FALSE);
+  json_array_add_object_element (list, g_steal_pointer (&options));
+  json_object_set_array_member (arguments, "options", g_steal_pointer (&list));
+
+  return execute (self, "blockdev-reopen", arguments, attempt, NULL, error);
+}
+
+gboolean
+stm_block_endpoint_quit_sync (StmBlockEndpoint *self, GError **error)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  g_autoptr (GError) failure = NULL;
+
+  /* It may be gone before its reply is read; how it ended is what counts. */
+  if (!execute (self, "quit", NULL, "closing the images", NULL, &failure)
+      && !g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return FALSE;
+    }
+
+  return stm_qemu_process_end_sync (self->process,
+                                    failure == NULL ? QUIT_TIMEOUT_MS : DEATH_TIMEOUT_MS, error);
+}
