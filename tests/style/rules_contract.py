@@ -69,6 +69,18 @@ def methods_grow_by_options(project, report):
                 report.problems.append(f'{path}: {member.get("name")} can be written')
 
 
+def interfaces_documented(project, report):
+    """Each interface and member is described by a comment before it that names it: the reference is
+    made from it, and nothing is written twice."""
+    for path, interface in interfaces(project):
+        comments = ' '.join(re.findall(r'<!--(.*?)-->', project.read(path), re.DOTALL))
+        names = [interface.get('name')] + [member.get('name') for kind in
+                                           ('method', 'signal', 'property')
+                                           for member in interface.findall(kind)]
+        report.problems += [f'{path}: {name} is not described' for name in names
+                            if not re.search(rf'(^|\s){re.escape(name)}:\s+\S', comments)]
+
+
 def actions_agree(project, report):
     """Every polkit action is used and every used action is declared: else a method can never be
     allowed, or an administrator rules on nothing."""
@@ -143,5 +155,5 @@ def options_in_one_place(project, report):
             report.problem(source, line, f'{match.group(1)} outside stm-options')
 
 
-RULES = (methods_annotated, methods_grow_by_options, actions_agree, environment_documented,
-         errors_documented, errors_tested, options_in_one_place)
+RULES = (methods_annotated, methods_grow_by_options, interfaces_documented, actions_agree,
+         environment_documented, errors_documented, errors_tested, options_in_one_place)

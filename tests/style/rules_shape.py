@@ -186,8 +186,9 @@ def include_order(project, report):
     the system's; each block sorted."""
     for source in project.in_folder('src/'):
         ranks = []
+        stem = source.path.stem
         for line, name, is_project in source.includes():
-            own = is_project and name in (source.path.stem + '.h', source.path.stem + '-private.h')
+            own = is_project and (name == f'{stem}.h' or (name == f'{stem}-private.h' and not ranks))
             rank = 0 if own else 1 if is_project else 2 if LIBRARY.match(name) else 3
             if ranks and rank < ranks[-1]:
                 report.problem(source, line, f'{name} stands too low')

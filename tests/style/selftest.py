@@ -32,7 +32,8 @@ def deep(levels):
 
 
 def interface(members):
-    return f'<node><interface name="org.stemma1.X">{members}</interface></node>'
+    return ('<node><!-- org.stemma1.X: what it is. M: does. N: does. P: is. -->'
+            f'<interface name="org.stemma1.X">{members}</interface></node>')
 
 
 OPTIONS = '<arg name="options" type="a{sv}" direction="in"/>'
@@ -77,6 +78,7 @@ BROKEN = (
     ('methods_grow_by_options', {'introspection/a.xml': interface('<method name="M"/>')}),
     ('methods_grow_by_options',
      {'introspection/a.xml': interface('<property name="P" type="s" access="readwrite"/>')}),
+    ('interfaces_documented', {'introspection/a.xml': interface('<signal name="Q"/>')}),
     ('actions_agree', {'polkit/a.policy.in': POLICY}),
     ('actions_agree', {'introspection/a.xml': interface(
         f'<method name="M">{OPTIONS}{ALLOWED % "org.stemma1.x.read"}</method>')}),
