@@ -100,6 +100,19 @@ stm_survey_get (const StmSurvey *self, const char *path)
   return path != NULL ? g_hash_table_lookup (self->facts, path) : NULL;
 }
 
+GPtrArray *
+stm_survey_list (const StmSurvey *self)
+{
+  GPtrArray *list = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer facts;
+
+  g_hash_table_iter_init (&iter, self->facts);
+  while (g_hash_table_iter_next (&iter, NULL, &facts))
+    g_ptr_array_add (list, facts);
+  return list;
+}
+
 gboolean
 stm_survey_has_name (const StmSurvey *self, const char *path)
 {

@@ -1,0 +1,516 @@
+/* Wires ledger, job runner, workers and findings into the service without a bus, and answers for
+ * them. Main loop only. Holds no rule of its own: what an operation does is in core/, how it runs
+ * in stm-errand.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-registry.h"
+
+#include "stemma-error.h"
+
+#include "stm-check.h"
+#include "stm-findings.h"
+#include "stm-job-runner.h"
+#include "stm-ledger.h"
+#include "stm-preview.h"
+#include "stm-workers.h"
+
+struct _StmRegistry
+{
+  GObject parent_instance;
+
+  StmDriver *driver;
+  StmStore *store;
+  StmLedger *ledger;
+  StmWorkers *workers;
+  StmJobRunner *runner;
+  GStrv pools;
+  char *health;
+  GHashTable *allocations;   /* path → guint64, of the last survey */
+  GPtrArray *image_findings; /* StmFinding, of the last check */
+  StmPhaseHook hook;
+  gpointer hook_data;
+};
+
+G_DEFINE_FINAL_TYPE (StmRegistry, stm_registry, G_TYPE_OBJECT)
+
+enum
+{
+  SIGNAL_CHANGED,
+  SIGNAL_JOB_ADDED,
+  SIGNAL_JOB_REMOVED,
+  SIGNAL_HEALTH_CHANGED,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+const StmModel *
+stm_registry_get_model (StmRegistry *self)
+{
+  return stm_ledger_get_model (self->ledger);
+}
+
+StmDriver *
+stm_registry_get_driver (StmRegistry *self)
+{
+  return self->driver;
+}
+
+const char *
+stm_registry_get_health (StmRegistry *self)
+{
+  return self->health;
+}
+
+guint64
+stm_registry_get_allocation (StmRegistry *self, const char *path)
+{
+  const guint64 *allocation = g_hash_table_lookup (self->allocations, path);
+
+  return allocation != NULL ? *allocation : 0;
+}
+
+GPtrArray *
+stm_registry_get_jobs (StmRegistry *self)
+{
+  return stm_job_runner_list_jobs (self->runner);
+}
+
+/* ---- findings ---- */
+
+static GPtrArray *
+list_findings (StmRegistry *self)
+{
+  g_autoptr (GPtrArray) entries = stm_job_runner_list_unsettled (self->runner);
+  GPtrArray *findings = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_finding_free);
+
+  for (guint i = 0; i < entries->len; i++)
+    g_ptr_array_add (findings, stm_finding_new_unsettled (g_ptr_array_index (entries, i)));
+  for (guint i = 0; i < self->image_findings->len; i++)
+    g_ptr_array_add (findings, stm_finding_copy (g_ptr_array_index (self->image_findings, i)));
+  return findings;
+}
+
+StmHealth
+stm_registry_get_domain_health (StmRegistry *self, const char *domain_id)
+{
+  g_autoptr (GPtrArray) findings = list_findings (self);
+
+  return stm_findings_health_of (findings, domain_id);
+}
+
+static void
+remember_allocations (StmRegistry *self, GPtrArray *images, const StmSurvey *survey)
+{
+  for (guint i = 0; i < images->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (images, i);
+      const StmFacts *facts = stm_survey_get (survey, image->path);
+
+      if (facts != NULL && facts->problem == NULL)
+        g_hash_table_replace (self->allocations, g_strdup (image->path),
+                              g_memdup2 (&facts->allocation, sizeof (guint64)));
+    }
+}
+
+static void
+judge_domain (StmRegistry *self, const StmCheckedDomain *domain)
+{
+  const StmModel *model = stm_registry_get_model (self);
+
+  if (domain->survey == NULL || stm_model_get_domain (model, domain->domain_id) == NULL)
+    return;
+  remember_allocations (self, domain->images, domain->survey);
+  for (guint i = 0; i < domain->images->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (domain->images, i);
+      const StmImage *now = stm_model_get_image (model, domain->domain_id, image->path);
+      const StmFacts *facts = stm_survey_get (domain->survey, image->path);
+      StmFinding *finding = NULL;
+
+      /* An operation that ran meanwhile makes the comparison void. */
+      if (facts != NULL && now != NULL && stm_image_equal (now, image)
+          && !stm_job_runner_is_busy (self->runner, domain->domain_id))
+        finding = stm_finding_new_image (domain->domain_id, image, facts);
+      if (finding != NULL)
+        g_ptr_array_add (self->image_findings, finding);
+    }
+}
+
+static void
+on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  StmRegistry *self = g_task_get_source_object (task);
+  g_autoptr (GPtrArray) domains = stm_check_finish (result, NULL);
+
+  g_ptr_array_set_size (self->image_findings, 0);
+  for (guint i = 0; i < domains->len; i++)
+    judge_domain (self, g_ptr_array_index (domains, i));
+  g_signal_emit (self, signals[SIGNAL_HEALTH_CHANGED], 0);
+  g_task_return_pointer (task, list_findings (self), (GDestroyNotify) g_ptr_array_unref);
+}
+
+void
+stm_registry_check_async (StmRegistry *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, stm_registry_check_async);
+  stm_check_async (stm_registry_get_model (self), self->driver, self->workers,
+                   (const char *const *) self->pools, on_checked, task);
+}
+
+GPtrArray *
+stm_registry_check_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* ---- operations ---- */
+
+/* Answers our task with the result of another object's, which _finish takes apart. */
+static void
+relay (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+
+  g_task_return_pointer (task, g_object_ref (result), g_object_unref);
+}
+
+void
+stm_registry_submit_async (StmRegistry *self, StmOp *op, const StmCaller *caller,
+                           GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, stm_registry_submit_async);
+  stm_job_runner_submit_async (self->runner, op, caller, relay, task);
+}
+
+StmJob *
+stm_registry_submit_finish (StmRegistry *self, GAsyncResult *result, char **out_object_id,
+                            GError **error)
+{
+  g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
+
+  return stm_job_runner_submit_finish (self->runner, inner, out_object_id, error);
+}
+
+static void
+on_job_completed (StmJob *job, gpointer user_data)
+{
+  GTask *task = user_data;
+
+  g_signal_handlers_disconnect_by_func (job, on_job_completed, task);
+  if (stm_job_get_error (job) != NULL)
+    g_task_return_error (task, g_error_copy (stm_job_get_error (job)));
+  else
+    g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+void
+stm_registry_wait_async (StmRegistry *self, StmJob *job, GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, stm_registry_wait_async);
+  g_task_set_task_data (task, g_object_ref (job), g_object_unref);
+  if (stm_job_is_ended (job))
+    on_job_completed (job, task);
+  else
+    g_signal_connect (job, "completed", G_CALLBACK (on_job_completed), task);
+}
+
+gboolean
+stm_registry_wait_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+stm_registry_plan_async (StmRegistry *self, StmOp *op, GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, stm_registry_plan_async);
+  stm_preview_async (op, stm_registry_get_model (self), self->driver, self->workers,
+                     (const char *const *) self->pools, relay, task);
+}
+
+StmPlan *
+stm_registry_plan_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
+
+  return stm_preview_finish (inner, error);
+}
+
+void
+stm_registry_read_definition_async (StmRegistry *self, const char *domain_id,
+                                    GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+  const StmDomain *domain = stm_model_get_domain (stm_registry_get_model (self), domain_id);
+
+  g_task_set_source_tag (task, stm_registry_read_definition_async);
+  stm_store_read_definition_async (self->store, domain != NULL ? domain->definition : "", relay,
+                                   task);
+}
+
+char *
+stm_registry_read_definition_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
+
+  return stm_store_read_definition_finish (self->store, inner, error);
+}
+
+/* ---- resolve ---- */
+
+static const StmJournalEntry *
+find_entry (StmRegistry *self, const char *finding_id)
+{
+  g_autoptr (GPtrArray) entries = stm_job_runner_list_unsettled (self->runner);
+
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const StmJournalEntry *entry = g_ptr_array_index (entries, i);
+      g_autoptr (StmFinding) finding = stm_finding_new_unsettled (entry);
+
+      if (g_str_equal (finding->id, finding_id))
+        return entry;
+    }
+  return NULL;
+}
+
+static StmJob *
+resolve (StmRegistry *self, const char *finding_id, const char *choice, GError **error)
+{
+  const StmJournalEntry *entry = find_entry (self, finding_id);
+  g_autoptr (StmFinding) finding = NULL;
+
+  if (entry == NULL)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
+                   "there is no finding '%s' that can be resolved by a choice: Manager.Check lists "
+                   "those that are open",
+                   finding_id);
+      return NULL;
+    }
+  finding = stm_finding_new_unsettled (entry);
+  if (!g_strv_contains (finding->choices, choice))
+    {
+      g_autofree char *choices = g_strjoinv (", ", (GStrv) finding->choices);
+
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "finding '%s' cannot be resolved by '%s': give one of %s", finding_id, choice,
+                   choices);
+      return NULL;
+    }
+  if (stm_job_runner_is_busy (self->runner, entry->plan->domain_id))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
+                   "another operation of the domain is running: wait until it has ended");
+      return NULL;
+    }
+  if (g_str_equal (choice, "retry"))
+    return stm_job_runner_settle (self->runner, entry);
+  return stm_job_runner_abandon (self->runner, entry);
+}
+
+void
+stm_registry_resolve_async (StmRegistry *self, const char *finding_id, const char *choice,
+                            const StmCaller *caller, GAsyncReadyCallback callback,
+                            gpointer user_data)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  GError *error = NULL;
+  StmJob *job = resolve (self, finding_id, choice, &error);
+
+  g_task_set_source_tag (task, stm_registry_resolve_async);
+  if (job != NULL)
+    g_task_return_pointer (task, job, g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+StmJob *
+stm_registry_resolve_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* ---- start and end ---- */
+
+void
+stm_registry_set_phase_hook (StmRegistry *self, StmPhaseHook hook, gpointer user_data)
+{
+  self->hook = hook;
+  self->hook_data = user_data;
+}
+
+/* On the store's thread. */
+static void
+on_durable (const StmJournalEntry *entry, StmJournalAction action, gpointer user_data)
+{
+  StmRegistry *self = user_data;
+  const char *operation;
+  g_autofree char *phase = NULL;
+
+  if (self->hook == NULL || entry == NULL || action == STM_JOURNAL_NONE)
+    return;
+  operation = stm_operation_to_word (entry->plan->operation);
+  if (action == STM_JOURNAL_REMOVE)
+    phase = g_strdup_printf ("%s:done", operation);
+  else if (entry->phase == STM_PHASE_CLEANUP)
+    phase = g_strdup_printf ("%s:cleanup", operation);
+  else if (entry->n_done > 0)
+    phase = g_strdup_printf ("%s:step-%u", operation, entry->n_done);
+  else
+    phase = g_strdup_printf ("%s:intent", operation);
+  self->hook (phase, self->hook_data);
+}
+
+static void
+on_changed (StmLedger *ledger, StmChange *change, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[SIGNAL_CHANGED], 0, change);
+}
+
+static void
+on_job_added (StmJobRunner *runner, StmJob *job, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[SIGNAL_JOB_ADDED], 0, job);
+}
+
+static void
+on_job_removed (StmJobRunner *runner, StmJob *job, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[SIGNAL_JOB_REMOVED], 0, job);
+}
+
+static void
+on_looked (StmJobRunner *runner, const StmSurvey *survey, gpointer user_data)
+{
+  StmRegistry *self = user_data;
+  g_autoptr (GPtrArray) facts = stm_survey_list (survey);
+
+  for (guint i = 0; i < facts->len; i++)
+    {
+      const StmFacts *fact = g_ptr_array_index (facts, i);
+
+      if (fact->problem == NULL)
+        g_hash_table_replace (self->allocations, g_strdup (fact->path),
+                              g_memdup2 (&fact->allocation, sizeof (guint64)));
+    }
+}
+
+static void
+on_unsettled_changed (StmJobRunner *runner, gpointer user_data)
+{
+  g_signal_emit (user_data, signals[SIGNAL_HEALTH_CHANGED], 0);
+}
+
+static void
+wire (StmRegistry *self)
+{
+  self->runner = stm_job_runner_new (self->ledger, self->driver, self->workers,
+                                     (const char *const *) self->pools);
+  g_signal_connect_object (self->ledger, "changed", G_CALLBACK (on_changed), self, 0);
+  g_signal_connect_object (self->runner, "job-added", G_CALLBACK (on_job_added), self, 0);
+  g_signal_connect_object (self->runner, "job-removed", G_CALLBACK (on_job_removed), self, 0);
+  g_signal_connect_object (self->runner, "looked", G_CALLBACK (on_looked), self, 0);
+  g_signal_connect_object (self->runner, "unsettled-changed", G_CALLBACK (on_unsettled_changed),
+                           self, 0);
+  stm_store_set_hook (self->store, on_durable, self);
+}
+
+StmRegistry *
+stm_registry_open_sync (StmDriver *driver, const char *state_directory, const char *const *pools,
+                        GError **error)
+{
+  g_autoptr (StmRegistry) self = g_object_new (STM_TYPE_REGISTRY, NULL);
+  g_autoptr (StmStoreContent) content = NULL;
+
+  self->driver = g_object_ref (driver);
+  self->pools = g_strdupv ((GStrv) pools);
+  /* The store first: its lock tells that no other service lives on this state. */
+  self->store = stm_store_open_sync (state_directory, &content, error);
+  if (self->store == NULL || !stm_driver_reap (driver, NULL, error))
+    return NULL;
+  self->ledger = stm_ledger_new (self->store, content, error);
+  if (self->ledger == NULL)
+    return NULL;
+  self->health = g_strdup (content->health);
+  wire (self);
+  for (guint i = 0; i < content->journal->len; i++)
+    {
+      g_autoptr (StmJob)
+          job = stm_job_runner_settle (self->runner, g_ptr_array_index (content->journal, i));
+    }
+  stm_registry_check_async (self, NULL, NULL);
+  return g_steal_pointer (&self);
+}
+
+void
+stm_registry_close_sync (StmRegistry *self)
+{
+  g_autoptr (GPtrArray) jobs = stm_job_runner_list_jobs (self->runner);
+
+  for (guint i = 0; i < jobs->len; i++)
+    {
+      StmJob *job = g_ptr_array_index (jobs, i);
+
+      if (!stm_job_is_ended (job))
+        stm_job_cancel (job, NULL);
+    }
+  g_clear_pointer (&self->workers, stm_workers_free);
+  stm_store_close_sync (self->store);
+}
+
+static void
+stm_registry_finalize (GObject *object)
+{
+  StmRegistry *self = STM_REGISTRY (object);
+
+  g_clear_object (&self->runner);
+  g_clear_pointer (&self->workers, stm_workers_free);
+  g_clear_object (&self->ledger);
+  g_clear_object (&self->store);
+  g_clear_object (&self->driver);
+  g_clear_pointer (&self->pools, g_strfreev);
+  g_free (self->health);
+  g_hash_table_unref (self->allocations);
+  g_ptr_array_unref (self->image_findings);
+  G_OBJECT_CLASS (stm_registry_parent_class)->finalize (object);
+}
+
+static guint
+new_signal (const char *name, guint n_params)
+{
+  return g_signal_new (name, STM_TYPE_REGISTRY, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                       n_params, G_TYPE_POINTER);
+}
+
+static void
+stm_registry_class_init (StmRegistryClass *class)
+{
+  G_OBJECT_CLASS (class)->finalize = stm_registry_finalize;
+  signals[SIGNAL_CHANGED] = new_signal ("changed", 1);
+  signals[SIGNAL_JOB_ADDED] = new_signal ("job-added", 1);
+  signals[SIGNAL_JOB_REMOVED] = new_signal ("job-removed", 1);
+  signals[SIGNAL_HEALTH_CHANGED] = new_signal ("health-changed", 0);
+}
+
+static void
+stm_registry_init (StmRegistry *self)
+{
+  self->workers = stm_workers_new ();
+  self->allocations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->image_findings = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_finding_free);
+}

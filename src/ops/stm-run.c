@@ -1,0 +1,195 @@
+/* Runs the steps of a plan through the driver. Called on workers only; sees values, the driver, the
+ * store's journal and a progress, nothing of the model, and decides nothing that the plan did not.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-run.h"
+
+#include "stemma-error.h"
+
+StmRun *
+stm_run_new (StmDriver *driver, StmStore *store, StmPathPolicy *policy, StmProgress *progress,
+             GCancellable *cancellable, const StmJournalEntry *entry)
+{
+  StmRun *self = g_new0 (StmRun, 1);
+
+  self->driver = g_object_ref (driver);
+  self->store = g_object_ref (store);
+  self->policy = stm_path_policy_ref (policy);
+  self->progress = stm_progress_ref (progress);
+  self->cancellable = g_object_ref (cancellable);
+  self->entry = stm_journal_entry_copy (entry);
+  return self;
+}
+
+void
+stm_run_free (StmRun *self)
+{
+  g_object_unref (self->driver);
+  g_object_unref (self->store);
+  stm_path_policy_unref (self->policy);
+  stm_progress_unref (self->progress);
+  g_object_unref (self->cancellable);
+  stm_journal_entry_free (self->entry);
+  g_free (self);
+}
+
+static gboolean
+is_merge (const StmStep *step)
+{
+  return step->kind == STM_STEP_COMMIT || step->kind == STM_STEP_STREAM;
+}
+
+static GPtrArray *
+list_merges (const StmPlan *plan)
+{
+  GPtrArray *merges = g_ptr_array_new ();
+
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      StmStep *step = g_ptr_array_index (plan->steps, i);
+
+      if (is_merge (step))
+        g_ptr_array_add (merges, step);
+    }
+  return merges;
+}
+
+static void
+announce_total (StmRun *self, GPtrArray *merges)
+{
+  guint64 total = 0;
+
+  for (guint i = 0; i < merges->len; i++)
+    total += ((const StmStep *) g_ptr_array_index (merges, i))->bytes;
+  stm_progress_set_total (self->progress, total);
+}
+
+static gboolean
+check_cancelled (StmRun *self, GError **error)
+{
+  if (!g_cancellable_is_cancelled (self->cancellable))
+    return TRUE;
+  g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED, "the job was cancelled");
+  return FALSE;
+}
+
+static gboolean
+run_merge (StmRun *self, const StmStep *step, GError **error)
+{
+  if (!check_cancelled (self, error))
+    return FALSE;
+
+  stm_progress_set_phase (self->progress, step->kind == STM_STEP_COMMIT ? "commit" : "stream");
+  if (!stm_driver_merge (self->driver, step, self->policy, self->progress, self->cancellable,
+                         error))
+    return FALSE;
+  stm_progress_finish_step (self->progress, step->bytes);
+  /* A merge must be known as done before the next one writes to the same images: done again after
+   * that, it would put old data over new. */
+  self->entry->n_done++;
+  return stm_store_write_journal_sync (self->store, self->entry, error);
+}
+
+gboolean
+stm_run_steps_sync (StmRun *self, GError **error)
+{
+  const StmPlan *plan = self->entry->plan;
+  g_autoptr (GPtrArray) merges = list_merges (plan);
+
+  announce_total (self, merges);
+  if (!check_cancelled (self, error))
+    return FALSE;
+  if (stm_plan_n_steps_of (plan, STM_STEP_OVERLAY) > 0)
+    {
+      stm_progress_set_phase (self->progress, "overlay");
+      if (!stm_driver_make_overlays (self->driver, plan, self->policy, self->progress,
+                                     self->cancellable, error))
+        return FALSE;
+    }
+  for (guint i = self->entry->n_done; i < merges->len; i++)
+    {
+      if (!run_merge (self, g_ptr_array_index (merges, i), error))
+        return FALSE;
+    }
+  /* Past the last merge only the record remains to be written: too late to cancel. */
+  if (!stm_progress_seal (self->progress))
+    return check_cancelled (self, error);
+  return TRUE;
+}
+
+/* A stream that failed late may have moved the header of the image that absorbs already. */
+static gboolean
+has_moved (StmRun *self, const StmStep *step)
+{
+  const StmImage *top = g_ptr_array_index (step->chain, 0);
+  const StmImage *absorbed = g_ptr_array_index (step->chain, 1);
+  const StmImage *images[] = { top };
+  StmSurveyRequest request = { .images = images, .n_images = 1, .policy = self->policy };
+  g_autoptr (StmSurvey) survey = stm_driver_survey (self->driver, &request, NULL, NULL);
+  const StmFacts *facts = survey != NULL ? stm_survey_get (survey, top->path) : NULL;
+
+  return facts == NULL || facts->problem != NULL || g_strcmp0 (facts->backing, absorbed->path) != 0;
+}
+
+gboolean
+stm_run_can_take_back_sync (StmRun *self)
+{
+  g_autoptr (GPtrArray) merges = list_merges (self->entry->plan);
+  const StmStep *step;
+
+  if (self->entry->n_done > 0)
+    return FALSE;
+  if (merges->len == 0)
+    return TRUE;
+  if (stm_progress_is_sealed (self->progress))
+    return FALSE;
+  step = g_ptr_array_index (merges, 0);
+  return step->kind == STM_STEP_COMMIT || !has_moved (self, step);
+}
+
+gboolean
+stm_run_take_back_sync (StmRun *self, GError **error)
+{
+  stm_progress_set_phase (self->progress, "undo");
+  if (stm_plan_n_steps_of (self->entry->plan, STM_STEP_OVERLAY) == 0)
+    return TRUE;
+  return stm_driver_abandon_overlays (self->driver, self->entry->plan, self->policy, error);
+}
+
+gboolean
+stm_run_clean_up_sync (StmRun *self, GError **error)
+{
+  const StmPlan *plan = self->entry->plan;
+  g_autoptr (GError) first = NULL;
+  guint n_failed = 0;
+
+  stm_progress_set_phase (self->progress, "cleanup");
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (plan->steps, i);
+
+      if (step->kind != STM_STEP_UNLINK)
+        continue;
+      if (!stm_driver_remove_image (self->driver, step, self->policy,
+                                    first == NULL ? &first : NULL))
+        n_failed++;
+    }
+  if (first == NULL)
+    return TRUE;
+  if (n_failed > 1)
+    g_prefix_error (&first, "%u files stay, the first: ", n_failed);
+  g_propagate_error (error, g_steal_pointer (&first));
+  return FALSE;
+}
+
+StmSurvey *
+stm_run_look_back_sync (StmRun *self)
+{
+  GPtrArray *images = self->entry->plan->finish->put_images;
+  StmSurveyRequest request = { .images = (const StmImage *const *) images->pdata,
+                               .n_images = images->len,
+                               .policy = self->policy };
+
+  return stm_driver_survey (self->driver, &request, NULL, NULL);
+}

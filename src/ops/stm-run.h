@@ -1,0 +1,41 @@
+/* The part of an operation that touches images: straight-line, on a worker.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-driver.h"
+#include "stm-store.h"
+
+/* All that a worker may see. Values and thread-safe objects only. */
+typedef struct
+{
+  StmDriver *driver;
+  StmStore *store;
+  StmPathPolicy *policy;
+  StmProgress *progress;
+  GCancellable *cancellable;
+  StmJournalEntry *entry; /* its own copy; `n_done` counts up as merges are recorded as done */
+} StmRun;
+
+StmRun *
+stm_run_new (StmDriver *driver, StmStore *store, StmPathPolicy *policy, StmProgress *progress,
+             GCancellable *cancellable, const StmJournalEntry *entry);
+void stm_run_free (StmRun *self);
+
+/* Overlays, then the merges from entry->n_done on, each recorded in the journal when done. */
+gboolean stm_run_steps_sync (StmRun *self, GError **error);
+
+/* Whether what was done so far can still be taken back: no merge done or begun for good. */
+gboolean stm_run_can_take_back_sync (StmRun *self);
+/* Takes it back. */
+gboolean stm_run_take_back_sync (StmRun *self, GError **error);
+
+/* Removes the files of the plan's UNLINK steps. Goes on after a failure; the error names every file
+ * that stayed. */
+gboolean stm_run_clean_up_sync (StmRun *self, GError **error);
+
+/* Looks at what the plan left: the images of the finishing change, without a scan. */
+StmSurvey *stm_run_look_back_sync (StmRun *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmRun, stm_run_free)
