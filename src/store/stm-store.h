@@ -21,8 +21,9 @@ typedef struct
 {
   GPtrArray
       *changes; /* StmChange: one for each domain, with all that it has; apply them in order */
-  GPtrArray *journal; /* StmJournalEntry, oldest first */
-  char *health;       /* "ok", or why the store is read-only */
+  GPtrArray *journal;         /* StmJournalEntry, oldest first */
+  guint64 service_generation; /* that of the changes, and of a service without domains */
+  char *health;               /* "ok", or why the store is read-only */
 } StmStoreContent;
 void stm_store_content_free (StmStoreContent *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmStoreContent, stm_store_content_free)
@@ -41,15 +42,20 @@ typedef void (*StmStoreHook) (const StmJournalEntry *entry, StmJournalAction act
                               gpointer user_data);
 
 /* Opens or makes `directory`/stemma.db (directory 0700, file 0600) with an exclusive lock and reads
- * everything. BUSY when another process has it; a newer schema or a failed quick_check opens it
- * read-only and says so in the content's health; a directory that cannot be written likewise. What
- * cannot be read at all fails. Blocking: called before the main loop runs, or from a worker. */
+ * everything. BUSY when another process has it. A newer schema, a failed quick_check, rows that do
+ * not fit, a file that is no database or a directory that cannot be written open it read-only, with
+ * what can be read of it, and the content's health says so; the file is not touched then. Fails
+ * when the directory cannot be used at all. Blocking: called before the main loop runs, or from a
+ * worker.
+ */
 StmStore *
 stm_store_open_sync (const char *directory, StmStoreContent **out_content, GError **error);
 void stm_store_set_hook (StmStore *self, StmStoreHook hook, gpointer user_data);
 
 /* One transaction: the change (may be NULL) and the journal (entry may be NULL with NONE).
- * READ_ONLY, NO_SPACE, FAILED; then nothing is written. Copies what it needs at once. */
+ * READ_ONLY, NO_SPACE, FAILED; then nothing is written. The entry is copied at once; the change and
+ * the plan are referenced and read on the store thread, so whoever made them must not alter them
+ * from here on. Answers in the thread-default context of the caller, in the order of the calls. */
 void stm_store_write_async (StmStore *self, StmChange *change, StmJournalAction action,
                             const StmJournalEntry *entry, GAsyncReadyCallback callback,
                             gpointer user_data);

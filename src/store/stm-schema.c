@@ -1,0 +1,216 @@
+/* The tables, as SQL, and the stepwise upgrade.
+ *
+ * Used when the database is opened, by the thread that opens it. Knows tables, not values: those
+ * are for stm-row-writer and stm-row-reader.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-schema.h"
+
+#include "stemma-error.h"
+
+/* Keys are small integers within the database, so that what one domain writes lies together and
+ * the ids stand once. Two orders are kept apart: `seq` is identity, `place` is the order among
+ * siblings of one time of creation, where a moment that gets another parent comes last, as it does
+ * in the tree.
+ *
+ * The parent is a text and its check is deferred, so that the moments of one change may come in any
+ * order. There is no index on the names of moments: they are unique when a change is whole, but not
+ * always on the way there. No index on moment.definition either: unused definitions are looked for
+ * once per start, over all.
+ *
+ * operation and domain of the journal stand in the plan too; here they can be said of an entry
+ * whose plan cannot be read. */
+static const char *const version_1 =
+    "CREATE TABLE service ("
+    "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+    "  generation INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO service (id, generation) VALUES (1, 0);"
+    "CREATE TABLE definition ("
+    "  hash TEXT NOT NULL UNIQUE,"
+    "  text TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE domain ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  title TEXT NOT NULL,"
+    "  description TEXT NOT NULL,"
+    "  definition TEXT REFERENCES definition (hash),"
+    "  generation INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE disk ("
+    "  domain INTEGER NOT NULL REFERENCES domain (seq),"
+    "  position INTEGER NOT NULL,"
+    "  target TEXT NOT NULL,"
+    "  kind TEXT NOT NULL,"
+    "  source TEXT,"
+    "  format TEXT NOT NULL,"
+    "  is_read_only INTEGER NOT NULL,"
+    "  is_excluded INTEGER NOT NULL,"
+    "  next_index INTEGER NOT NULL,"
+    "  PRIMARY KEY (domain, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE root ("
+    "  domain INTEGER NOT NULL REFERENCES domain (seq),"
+    "  position INTEGER NOT NULL,"
+    "  path TEXT NOT NULL,"
+    "  PRIMARY KEY (domain, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE image ("
+    "  domain INTEGER NOT NULL REFERENCES domain (seq),"
+    "  path TEXT NOT NULL,"
+    "  target TEXT NOT NULL,"
+    "  image_index INTEGER NOT NULL,"
+    "  format TEXT NOT NULL,"
+    "  backing TEXT,"
+    "  origin TEXT NOT NULL,"
+    "  capacity INTEGER NOT NULL,"
+    "  PRIMARY KEY (domain, path)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE moment ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  domain INTEGER NOT NULL REFERENCES domain (seq),"
+    "  kind TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  parent TEXT REFERENCES moment (id) DEFERRABLE INITIALLY DEFERRED,"
+    "  place INTEGER NOT NULL,"
+    "  description TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  health TEXT NOT NULL,"
+    "  definition TEXT REFERENCES definition (hash)"
+    ") STRICT;"
+    "CREATE INDEX moment_by_domain ON moment (domain);"
+    "CREATE INDEX moment_by_parent ON moment (parent);"
+    "CREATE TABLE moment_disk ("
+    "  moment INTEGER NOT NULL REFERENCES moment (seq),"
+    "  position INTEGER NOT NULL,"
+    "  target TEXT NOT NULL,"
+    "  mode TEXT NOT NULL,"
+    "  frozen TEXT,"
+    "  overlay TEXT,"
+    "  format TEXT,"
+    "  tag TEXT,"
+    "  bitmap TEXT,"
+    "  PRIMARY KEY (moment, position)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE current ("
+    "  domain INTEGER PRIMARY KEY REFERENCES domain (seq),"
+    "  moment TEXT NOT NULL UNIQUE REFERENCES moment (id) DEFERRABLE INITIALLY DEFERRED"
+    ") STRICT;"
+    "CREATE TABLE journal ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  operation TEXT NOT NULL,"
+    "  domain TEXT NOT NULL,"
+    "  phase TEXT NOT NULL,"
+    "  n_done INTEGER NOT NULL,"
+    "  uid INTEGER NOT NULL,"
+    "  started INTEGER NOT NULL,"
+    "  finding TEXT,"
+    "  plan BLOB NOT NULL"
+    ") STRICT;";
+
+/* Step i brings version i to version i + 1. A step is never changed once it was released. */
+static const char *const steps[] = { version_1 };
+
+static const char *const list_schema =
+    "SELECT type || ' ' || name, sql FROM sqlite_schema ORDER BY type, name";
+
+guint
+stm_schema_version (void)
+{
+  return G_N_ELEMENTS (steps);
+}
+
+static gboolean
+run_step (sqlite3 *db, gint64 from, GError **error)
+{
+  const char *what = "bring the tables to the present version";
+  g_autofree char *sql = g_strdup_printf (
+      "BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %" G_GINT64_FORMAT
+      "; COMMIT",
+      steps[from], STM_SCHEMA_APPLICATION_ID, from + 1);
+
+  if (stm_sqlite_exec (db, sql, what, error))
+    return TRUE;
+
+  if (!sqlite3_get_autocommit (db))
+    sqlite3_exec (db, "ROLLBACK", NULL, NULL, NULL);
+  return FALSE;
+}
+
+gboolean
+stm_schema_upgrade (sqlite3 *db, GError **error)
+{
+  gint64 version;
+
+  if (!stm_sqlite_get_number (db, "PRAGMA user_version", "read the version", &version, error))
+    return FALSE;
+
+  for (gint64 i = MAX (version, 0); i < (gint64) G_N_ELEMENTS (steps); i++)
+    if (!run_step (db, i, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+/* The name of the first entry that differs between two lists of the schema, NULL when none does.
+ */
+static char *
+find_difference (sqlite3_stmt *ours, sqlite3_stmt *theirs)
+{
+  while (TRUE)
+    {
+      gboolean has_ours = sqlite3_step (ours) == SQLITE_ROW;
+      gboolean has_theirs = sqlite3_step (theirs) == SQLITE_ROW;
+
+      if (!has_ours && !has_theirs)
+        return NULL;
+      if (!has_ours || !has_theirs)
+        return g_strdup ((const char *) sqlite3_column_text (has_ours ? ours : theirs, 0));
+      for (int i = 0; i < 2; i++)
+        if (g_strcmp0 ((const char *) sqlite3_column_text (ours, i),
+                       (const char *) sqlite3_column_text (theirs, i))
+            != 0)
+          return g_strdup ((const char *) sqlite3_column_text (theirs, 0));
+    }
+}
+
+gboolean
+stm_schema_check (sqlite3 *db, GError **error)
+{
+  const char *what = "compare the tables";
+  g_autoptr (sqlite3) model = NULL;
+  int result = sqlite3_open_v2 (":memory:", &model, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY,
+                                /* vfs= */ NULL);
+
+  if (result != SQLITE_OK)
+    {
+      stm_sqlite_set_error (model, result, what, error);
+      return FALSE;
+    }
+  if (!stm_schema_upgrade (model, error))
+    return FALSE;
+
+  g_autoptr (sqlite3_stmt) ours = stm_sqlite_prepare (model, list_schema, what, error);
+  g_autoptr (sqlite3_stmt) theirs = NULL;
+
+  if (ours == NULL)
+    return FALSE;
+  theirs = stm_sqlite_prepare (db, list_schema, what, error);
+  if (theirs == NULL)
+    return FALSE;
+
+  g_autofree char *difference = find_difference (ours, theirs);
+
+  if (difference == NULL)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED, "%s is not as this version makes it",
+               difference);
+  return FALSE;
+}
