@@ -1,5 +1,5 @@
-/* Compares files with their records, on the descriptors that are then used: a file that was replaced
- * since the plan was made is found here.
+/* Compares files with their records, on the descriptors that are then used: a file that was
+ * replaced since the plan was made is found here.
  *
  * Any thread that may wait for the disk. Never writes.
  *
@@ -10,8 +10,8 @@
 #include "stm-image-file.h"
 #include "stm-qcow2-header.h"
 
-#include "stm-path-policy.h"
 #include "stemma-error.h"
+#include "stm-path-policy.h"
 
 #include <string.h>
 
@@ -95,6 +95,29 @@ stm_image_verify (int fd, const StmImage *image, const char *backing_format,
   return TRUE;
 }
 
+static gboolean
+check_backing (const StmQcow2Header *header, const char *path, const char *backing,
+               const char *backing_format, GError **error)
+{
+  if (g_strcmp0 (header->backing, backing) != 0)
+    return fail_differs (error, path, "backing", header->backing, backing);
+  if (backing != NULL && g_strcmp0 (header->backing_format, backing_format) != 0)
+    return fail_differs (error, path, "backing format", header->backing_format, backing_format);
+
+  return TRUE;
+}
+
+gboolean
+stm_image_verify_backing (int fd, const char *path, const char *backing, const char *backing_format,
+                          GError **error)
+{
+  g_return_val_if_fail (fd >= 0 && path != NULL, FALSE);
+
+  g_autoptr (StmQcow2Header) header = stm_qcow2_header_read (fd, path, error);
+
+  return header != NULL && check_backing (header, path, backing, backing_format, error);
+}
+
 gboolean
 stm_image_verify_written (int fd, const char *path, guint64 capacity, const char *backing,
                           const char *backing_format, GError **error)
@@ -103,12 +126,8 @@ stm_image_verify_written (int fd, const char *path, guint64 capacity, const char
 
   g_autoptr (StmQcow2Header) header = stm_qcow2_header_read (fd, path, error);
 
-  if (header == NULL)
+  if (header == NULL || !check_backing (header, path, backing, backing_format, error))
     return FALSE;
-  if (g_strcmp0 (header->backing, backing) != 0)
-    return fail_differs (error, path, "backing", header->backing, backing);
-  if (backing != NULL && g_strcmp0 (header->backing_format, backing_format) != 0)
-    return fail_differs (error, path, "backing format", header->backing_format, backing_format);
   if (header->capacity != capacity)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN,

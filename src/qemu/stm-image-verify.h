@@ -27,7 +27,11 @@ gboolean stm_image_read (int fd, const StmImage *image, const char *backing_form
 gboolean stm_image_verify (int fd, const StmImage *image, const char *backing_format,
                            StmImageReading *out_reading, GError **error);
 
-/* CHAIN_BROKEN unless the header says exactly this, as the endpoint should have written it. */
+/* CHAIN_BROKEN unless the header names exactly this backing (NULL: none) and its format, as the
+ * endpoint should have written it. */
+gboolean stm_image_verify_backing (int fd, const char *path, const char *backing,
+                                   const char *backing_format, GError **error);
+/* The same with the size. */
 gboolean stm_image_verify_written (int fd, const char *path, guint64 capacity, const char *backing,
                                    const char *backing_format, GError **error);
 

@@ -113,8 +113,7 @@ prepare (Overlay *overlay, const StmPathPolicy *policy, GError **error)
   const char *path = overlay->image->path;
   gboolean exists = FALSE;
 
-  overlay->base_fd
-      = stm_image_file_open (policy, overlay->base->path, STM_IMAGE_READ, error);
+  overlay->base_fd = stm_image_file_open (policy, overlay->base->path, STM_IMAGE_READ, error);
   if (overlay->base_fd < 0 || !check_base (overlay, error)
       || !stm_image_file_exists (policy, path, &exists, error))
     return FALSE;
@@ -128,8 +127,7 @@ prepare (Overlay *overlay, const StmPathPolicy *policy, GError **error)
   /* One that is there already was left by an earlier try of the same operation. */
   if (!stm_image_file_unlink (policy, overlay->temporary, /* proof= */ NULL, NULL, error))
     return FALSE;
-  overlay->fd
-      = stm_image_file_create (policy, overlay->temporary, overlay->base_fd, error);
+  overlay->fd = stm_image_file_create (policy, overlay->temporary, overlay->base_fd, error);
   overlay->is_made = overlay->fd >= 0;
 
   return overlay->is_made;
@@ -181,10 +179,9 @@ seal_file (const Overlay *overlay, const StmPathPolicy *policy, GError **error)
   if (fd < 0)
     return FALSE;
 
-  gboolean is_sound
-      = stm_image_verify_written (fd, overlay->temporary, overlay->image->capacity,
-                                  overlay->base->path, overlay->base->format, error)
-        && stm_image_file_sync (fd, overlay->temporary, error);
+  gboolean is_sound = stm_image_verify_written (fd, overlay->temporary, overlay->image->capacity,
+                                                overlay->base->path, overlay->base->format, error)
+                      && stm_image_file_sync (fd, overlay->temporary, error);
 
   close (fd);
   return is_sound;

@@ -11,11 +11,11 @@
 
 #include "stm-path-policy.h"
 
-gboolean stm_qemu_overlays_make (const StmQemuSetup *setup, const StmPlan *plan,
-                                 const StmPathPolicy *policy, GCancellable *cancellable,
-                                 GError **error);
+gboolean
+stm_qemu_overlays_make (const StmQemuSetup *setup, const StmPlan *plan, const StmPathPolicy *policy,
+                        GCancellable *cancellable, GError **error);
 
 /* Removes what the plan's temporary names hold, and each final name whose header proves an empty
  * overlay over the recorded image. CHAIN_BROKEN when one is something else: it stays. */
-gboolean stm_qemu_overlays_abandon (const StmPlan *plan, const StmPathPolicy *policy,
-                                    GError **error);
+gboolean
+stm_qemu_overlays_abandon (const StmPlan *plan, const StmPathPolicy *policy, GError **error);

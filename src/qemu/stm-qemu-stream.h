@@ -1,0 +1,9 @@
+/* The STREAM step on real images.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-merge.h"
+
+gboolean stm_qemu_stream (const StmMerge *merge, GError **error);
