@@ -189,18 +189,24 @@ stm_xml_add_after (xmlNode *sibling, const char *name)
   return node;
 }
 
+static void
+drop (xmlNode *node)
+{
+  xmlUnlinkNode (node);
+  xmlFreeNode (node);
+}
+
 void
 stm_xml_remove (xmlNode *node)
 {
-  if (is_blank (node->prev))
-    {
-      xmlNode *blank = node->prev;
+  xmlNode *parent = node->parent;
 
-      xmlUnlinkNode (blank);
-      xmlFreeNode (blank);
-    }
-  xmlUnlinkNode (node);
-  xmlFreeNode (node);
+  if (is_blank (node->prev))
+    drop (node->prev);
+  drop (node);
+  /* The indentation of the closing tag, when nothing is left to close. */
+  if (is_blank (parent->children) && parent->children->next == NULL)
+    drop (parent->children);
 }
 
 void
