@@ -37,13 +37,15 @@ static gboolean G_GNUC_PRINTF (4, 5)
     refuse (const xmlNode *node, StemmaError code, GError **error, const char *format, ...)
 {
   g_autofree char *text = NULL;
+  g_autofree char *clean = NULL;
   va_list arguments;
 
   va_start (arguments, format);
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
+  clean = stm_xml_clean_message (text);
   g_set_error (error, STEMMA_ERROR, code, "line %ld of the snapshot document: %s",
-               xmlGetLineNo ((xmlNode *) node), text);
+               xmlGetLineNo ((xmlNode *) node), clean);
   return FALSE;
 }
 

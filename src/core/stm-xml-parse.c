@@ -24,8 +24,8 @@
 #define MAX_ATTRIBUTES 128
 /* Each look-up of a prefix walks all declarations in scope. */
 #define MAX_NAMESPACES 64
-/* Of libxml2's message: it quotes names from the document. */
-#define MAX_MESSAGE 200
+/* Of a message that quotes from the document. */
+#define MAX_MESSAGE 300
 
 #define XINCLUDE_NAMESPACE "http://www.w3.org/2001/XInclude"
 
@@ -123,8 +123,8 @@ on_cdata (void *context, const xmlChar *value, int length)
     xmlSAX2CDataBlock (context, value, length);
 }
 
-static char *
-clean_message (const char *message)
+char *
+stm_xml_clean_message (const char *message)
 {
   g_autofree char *valid = g_utf8_make_valid (message, (gssize) strnlen (message, MAX_MESSAGE));
 
@@ -142,7 +142,8 @@ on_error (void *context, xmlError *error)
   /* What follows the first error is noise that comes from it. */
   if (error->level < XML_ERR_ERROR || guard->refusal != NULL)
     return;
-  guard->refusal = error->message != NULL ? clean_message (error->message) : g_strdup ("not XML");
+  guard->refusal = error->message != NULL ? stm_xml_clean_message (error->message)
+                                          : g_strdup ("not XML");
   guard->line = error->line;
 }
 

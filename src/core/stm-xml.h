@@ -32,6 +32,10 @@ xmlNode *stm_xml_skip (const xmlNode *top, xmlNode *node);
  * two readers may understand in two ways. */
 gboolean stm_xml_check_single (const xmlNode *parent, const char *const *names, GError **error);
 
+/* A message that may quote from the document, fit to be shown: capped, without control characters,
+ * and UTF-8 even when a quotation was cut. */
+char *stm_xml_clean_message (const char *message);
+
 /* Whether a text can stand in a document: UTF-8 of characters that XML 1.0 has. */
 gboolean stm_xml_is_representable (const char *text);
 
