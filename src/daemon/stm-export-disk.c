@@ -1,0 +1,180 @@
+/* One disk: its active image, its chain, who uses the images. Has no methods; the publisher sets
+ * the properties. Main loop only; keeps no state of the model but the paths that it shows.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-export-disk.h"
+
+#include "stm-object-path.h"
+
+struct _StmExportDisk
+{
+  StemmaDiskSkeleton parent_instance;
+
+  StmRegistry *registry;
+  char *domain_id;
+  char *target;
+  GPtrArray *shown; /* char * */
+};
+
+G_DEFINE_FINAL_TYPE (StmExportDisk, stm_export_disk, STEMMA_TYPE_DISK_SKELETON)
+
+StmExportDisk *
+stm_export_disk_new (StmRegistry *registry, StmGate *gate, const char *domain_id,
+                     const char *target)
+{
+  StmExportDisk *self = g_object_new (STM_TYPE_EXPORT_DISK, NULL);
+
+  self->registry = g_object_ref (registry);
+  self->domain_id = g_strdup (domain_id);
+  self->target = g_strdup (target);
+  stm_gate_attach (gate, G_DBUS_INTERFACE_SKELETON (self), /* describe= */ NULL);
+  stm_export_disk_update (self);
+  stm_export_disk_update_job (self);
+  return self;
+}
+
+/* The objects that hold an image, without this disk itself. */
+static GVariant *
+users_of (StmExportDisk *self, const char *path)
+{
+  const StmModel *model = stm_registry_get_model (self->registry);
+  g_autoptr (GArray) users = stm_model_image_users (model, path);
+  GVariantBuilder paths;
+
+  g_variant_builder_init (&paths, G_VARIANT_TYPE_OBJECT_PATH_ARRAY);
+  for (guint i = 0; i < users->len; i++)
+    {
+      const StmImageUser *user = &g_array_index (users, StmImageUser, i);
+      g_autofree char *object = NULL;
+
+      if (user->moment_id != NULL && user->kind == STM_MOMENT_SNAPSHOT)
+        object = stm_object_path_of_snapshot (user->domain_id, user->moment_id);
+      else if (user->moment_id == NULL
+               && !(g_str_equal (user->domain_id, self->domain_id)
+                    && g_str_equal (user->target, self->target)))
+        object = stm_object_path_of_disk (user->domain_id, user->target);
+      if (object != NULL)
+        g_variant_builder_add (&paths, "o", object);
+    }
+  return g_variant_builder_end (&paths);
+}
+
+static GVariant *
+chain_to_rows (StmExportDisk *self, GPtrArray *chain)
+{
+  GVariantBuilder rows;
+
+  g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < chain->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (chain, i);
+      guint64 allocation = stm_registry_get_allocation (self->registry, image->path);
+
+      g_variant_builder_open (&rows, G_VARIANT_TYPE_VARDICT);
+      g_variant_builder_add (&rows, "{sv}", "index", g_variant_new_uint32 (image->index));
+      g_variant_builder_add (&rows, "{sv}", "path", g_variant_new_string (image->path));
+      g_variant_builder_add (&rows, "{sv}", "format", g_variant_new_string (image->format));
+      g_variant_builder_add (&rows, "{sv}", "allocation", g_variant_new_uint64 (allocation));
+      g_variant_builder_add (&rows, "{sv}", "used-by", users_of (self, image->path));
+      g_variant_builder_close (&rows);
+    }
+  return g_variant_builder_end (&rows);
+}
+
+static void
+keep_shown (StmExportDisk *self, GPtrArray *chain)
+{
+  g_ptr_array_set_size (self->shown, 0);
+  for (guint i = 0; i < chain->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (chain, i);
+
+      g_ptr_array_add (self->shown, g_strdup (image->path));
+    }
+}
+
+void
+stm_export_disk_update (StmExportDisk *self)
+{
+  StemmaDisk *disk = STEMMA_DISK (self);
+  const StmModel *model = stm_registry_get_model (self->registry);
+  const StmDisk *record = stm_domain_find_disk (stm_model_get_domain (model, self->domain_id),
+                                                self->target);
+  g_autoptr (GPtrArray) chain = stm_model_chain (model, self->domain_id, self->target);
+  const StmImage *active = chain->len > 0 ? g_ptr_array_index (chain, 0) : NULL;
+  guint64 allocation = active == NULL ? 0
+                                      : stm_registry_get_allocation (self->registry, active->path);
+
+  stemma_disk_set_target (disk, record->target);
+  stemma_disk_set_source (disk, record->source != NULL ? record->source : "");
+  stemma_disk_set_format (disk, record->format != NULL ? record->format : "");
+  stemma_disk_set_capacity (disk, active != NULL ? active->capacity : 0);
+  stemma_disk_set_allocation (disk, allocation);
+  stemma_disk_set_read_only (disk, record->is_read_only);
+  stemma_disk_set_chain (disk, chain_to_rows (self, chain));
+  keep_shown (self, chain);
+}
+
+static gboolean
+is_at_work (StmExportDisk *self, StmJob *job)
+{
+  return stm_job_get_state (job) == STM_JOB_RUNNING
+         && g_strcmp0 (stm_job_get_domain_id (job), self->domain_id) == 0;
+}
+
+void
+stm_export_disk_update_job (StmExportDisk *self)
+{
+  GPtrArray *jobs = stm_registry_get_jobs (self->registry);
+  g_autofree char *path = NULL;
+
+  for (guint i = 0; i < jobs->len && path == NULL; i++)
+    {
+      StmJob *job = g_ptr_array_index (jobs, i);
+
+      if (is_at_work (self, job))
+        path = stm_object_path_of_job (stm_job_get_number (job));
+    }
+  stemma_disk_set_job (STEMMA_DISK (self), path != NULL ? path : STM_PATH_NONE);
+}
+
+GPtrArray *
+stm_export_disk_get_shown (StmExportDisk *self)
+{
+  return self->shown;
+}
+
+static void
+stm_export_disk_dispose (GObject *object)
+{
+  StmExportDisk *self = STM_EXPORT_DISK (object);
+
+  g_clear_object (&self->registry);
+  G_OBJECT_CLASS (stm_export_disk_parent_class)->dispose (object);
+}
+
+static void
+stm_export_disk_finalize (GObject *object)
+{
+  StmExportDisk *self = STM_EXPORT_DISK (object);
+
+  g_ptr_array_unref (self->shown);
+  g_free (self->domain_id);
+  g_free (self->target);
+  G_OBJECT_CLASS (stm_export_disk_parent_class)->finalize (object);
+}
+
+static void
+stm_export_disk_class_init (StmExportDiskClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = stm_export_disk_dispose;
+  G_OBJECT_CLASS (klass)->finalize = stm_export_disk_finalize;
+  stm_gate_install (G_DBUS_INTERFACE_SKELETON_CLASS (klass));
+}
+
+static void
+stm_export_disk_init (StmExportDisk *self)
+{
+  self->shown = g_ptr_array_new_with_free_func (g_free);
+}

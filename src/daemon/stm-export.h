@@ -1,0 +1,17 @@
+/* What the exported classes have in common. Main loop only.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-registry.h"
+
+#include <gio/gio.h>
+
+/* Details for rules and the prompt: domain, uuid, and with a moment its kind and name. Ids may name
+ * nothing. */
+void stm_export_describe (StmRegistry *registry, const char *domain_id, const char *moment_id,
+                          GHashTable *details);
+
+/* Refuses the call: for use as the return value of a handler. */
+gboolean stm_export_refuse (GDBusMethodInvocation *invocation, const GError *error);

@@ -1,0 +1,436 @@
+/* Stands between GDBus and the generated dispatch: takes each method call, finds the permission in
+ * the method's annotations, asks the authority, looks the object up again and passes the call on.
+ * Main loop only; nothing blocks, so calls that wait for a prompt hold up no other call.
+ *
+ * It wraps the dispatch table that a skeleton gives to GDBus. The authorize hook of GLib is not
+ * used: its handlers run in a shared pool of ten threads, which pending prompts exhaust.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-gate.h"
+
+#include "stemma-error.h"
+#include "stm-names.h"
+
+#define ACTION_OPEN "open"
+#define ANNOTATION_DESTRUCTIVE "org.stemma1.Destructive"
+#define UID_UNKNOWN G_MAXUINT
+
+struct _StmGate
+{
+  GObject parent_instance;
+
+  StmAuthority *authority;
+  GHashTable *senders; /* char * to Sender, those with calls pending */
+  guint n_pending;
+};
+
+G_DEFINE_FINAL_TYPE (StmGate, stm_gate, G_TYPE_OBJECT)
+
+/* One client with calls pending; its leaving cancels them. */
+typedef struct
+{
+  guint n_pending;
+  guint watch;
+  GCancellable *cancellable;
+} Sender;
+
+/* What is attached to a skeleton. */
+typedef struct
+{
+  StmGate *gate;
+  StmGateDescribe describe;
+} Attachment;
+
+/* One call on its way. */
+typedef struct
+{
+  StmGate *gate;
+  GDBusInterfaceSkeleton *skeleton;
+  GDBusMethodInvocation *invocation;
+  GCancellable *cancellable; /* the sender's */
+  const char *action;        /* NULL when open; borrowed from the static method info */
+  guint uid;
+} GatedCall;
+
+static GQuark
+attachment_quark (void)
+{
+  return g_quark_from_static_string ("stm-gate-attachment");
+}
+
+static GQuark
+caller_quark (void)
+{
+  return g_quark_from_static_string ("stm-gate-caller");
+}
+
+static void
+attachment_free (gpointer data)
+{
+  Attachment *attachment = data;
+
+  g_object_unref (attachment->gate);
+  g_free (attachment);
+}
+
+static void
+sender_free (gpointer data)
+{
+  Sender *sender = data;
+
+  g_bus_unwatch_name (sender->watch);
+  g_object_unref (sender->cancellable);
+  g_free (sender);
+}
+
+static void
+gated_call_free (GatedCall *call)
+{
+  g_object_unref (call->gate);
+  g_object_unref (call->skeleton);
+  g_clear_object (&call->invocation);
+  g_clear_object (&call->cancellable);
+  g_free (call);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GatedCall, gated_call_free)
+
+/* The table that the generated class made: that of the parent of the leaf class. */
+static const GDBusInterfaceVTable *
+generated_vtable (GDBusInterfaceSkeleton *skeleton)
+{
+  gpointer parent = g_type_class_peek_parent (G_OBJECT_GET_CLASS (skeleton));
+
+  return G_DBUS_INTERFACE_SKELETON_CLASS (parent)->get_vtable (skeleton);
+}
+
+static void
+on_sender_vanished (GDBusConnection *connection, const char *name, gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+}
+
+static Sender *
+sender_new (GDBusConnection *connection, const char *name)
+{
+  Sender *sender = g_new0 (Sender, 1);
+
+  sender->cancellable = g_cancellable_new ();
+  sender->watch = g_bus_watch_name_on_connection (connection, name, G_BUS_NAME_WATCHER_FLAGS_NONE,
+                                                  /* name_appeared= */ NULL, on_sender_vanished,
+                                                  g_object_ref (sender->cancellable),
+                                                  g_object_unref);
+  return sender;
+}
+
+/* FALSE when the sender, or all together, have too many calls pending. */
+static gboolean
+begin_pending (StmGate *self, GDBusConnection *connection, GatedCall *call, GError **error)
+{
+  const char *name = g_dbus_method_invocation_get_sender (call->invocation);
+  Sender *sender = g_hash_table_lookup (self->senders, name);
+
+  if (self->n_pending >= STM_GATE_MAX_PENDING
+      || (sender != NULL && sender->n_pending >= STM_GATE_MAX_PENDING_PER_SENDER))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+                   "too many calls wait for authorization already (at most %u of one client, %u of "
+                   "all); answer the prompts first",
+                   STM_GATE_MAX_PENDING_PER_SENDER, STM_GATE_MAX_PENDING);
+      return FALSE;
+    }
+
+  if (sender == NULL)
+    {
+      sender = sender_new (connection, name);
+      g_hash_table_insert (self->senders, g_strdup (name), sender);
+    }
+  sender->n_pending++;
+  self->n_pending++;
+  call->cancellable = g_object_ref (sender->cancellable);
+  return TRUE;
+}
+
+static void
+end_pending (GatedCall *call)
+{
+  StmGate *self = call->gate;
+  const char *name = g_dbus_method_invocation_get_sender (call->invocation);
+  Sender *sender = g_hash_table_lookup (self->senders, name);
+
+  self->n_pending--;
+  if (--sender->n_pending == 0)
+    g_hash_table_remove (self->senders, name);
+}
+
+static void
+refuse (GatedCall *call, const GError *error)
+{
+  g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "STEMMA_SENDER",
+                    g_dbus_method_invocation_get_sender (call->invocation), "STEMMA_OBJECT",
+                    g_dbus_method_invocation_get_object_path (call->invocation), "MESSAGE",
+                    "refused %s.%s: %s",
+                    g_dbus_method_invocation_get_interface_name (call->invocation),
+                    g_dbus_method_invocation_get_method_name (call->invocation), error->message);
+  g_dbus_method_invocation_return_gerror (g_steal_pointer (&call->invocation), error);
+}
+
+/* Passes the call to the handler of the generated dispatch. */
+static void
+pass (GatedCall *call)
+{
+  GDBusMethodInvocation *invocation = call->invocation;
+  StmCaller *caller = g_new0 (StmCaller, 1);
+
+  caller->uid = call->uid;
+  g_object_set_qdata_full (G_OBJECT (invocation), caller_quark (), caller, g_free);
+  generated_vtable (call->skeleton)
+      ->method_call (g_dbus_method_invocation_get_connection (invocation),
+                     g_dbus_method_invocation_get_sender (invocation),
+                     g_dbus_method_invocation_get_object_path (invocation),
+                     g_dbus_method_invocation_get_interface_name (invocation),
+                     g_dbus_method_invocation_get_method_name (invocation),
+                     g_dbus_method_invocation_get_parameters (invocation),
+                     g_steal_pointer (&call->invocation), call->skeleton);
+}
+
+/* The object may have gone while the question was open; another one may stand at its path now. */
+static gboolean
+is_still_there (GatedCall *call, GError **error)
+{
+  if (g_dbus_interface_skeleton_get_object_path (call->skeleton) != NULL)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
+               "%s went while the authorization for %s was pending; nothing was done",
+               g_dbus_method_invocation_get_object_path (call->invocation),
+               g_dbus_method_invocation_get_method_name (call->invocation));
+  return FALSE;
+}
+
+static void
+on_answered (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GatedCall) call = user_data;
+  g_autoptr (GError) error = NULL;
+
+  end_pending (call);
+  if (!stm_authority_check_finish (STM_AUTHORITY (source), result, &error)
+      || !is_still_there (call, &error))
+    {
+      refuse (call, error);
+      return;
+    }
+
+  pass (call);
+}
+
+static GHashTable *
+describe (GatedCall *call)
+{
+  const Attachment *attachment = g_object_get_qdata (G_OBJECT (call->skeleton),
+                                                     attachment_quark ());
+  const GDBusMethodInfo *method = g_dbus_method_invocation_get_method_info (call->invocation);
+  GHashTable *details = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  const char *destructive = g_dbus_annotation_info_lookup (method->annotations,
+                                                           ANNOTATION_DESTRUCTIVE);
+
+  g_hash_table_insert (details, g_strdup ("destructive"),
+                       g_strdup (g_strcmp0 (destructive, "true") == 0 ? "true" : "false"));
+  if (attachment->describe != NULL)
+    attachment->describe (call->skeleton, details);
+  return details;
+}
+
+static void
+ask_authority (GatedCall *call)
+{
+  GDBusMessage *message = g_dbus_method_invocation_get_message (call->invocation);
+  gboolean may_prompt = (g_dbus_message_get_flags (message)
+                         & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION)
+                        != 0;
+  g_autoptr (GHashTable) details = describe (call);
+  StmQuestion question = {
+    .sender = g_dbus_method_invocation_get_sender (call->invocation),
+    .uid = call->uid,
+    .action = call->action,
+    .details = details,
+    .prompt = may_prompt ? STM_PROMPT_ALLOWED : STM_PROMPT_NEVER,
+  };
+
+  stm_authority_check_async (call->gate->authority, &question, call->cancellable, on_answered,
+                             call);
+}
+
+static void
+on_uid_known (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GatedCall) call = user_data;
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant)
+      reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &problem);
+
+  if (reply == NULL)
+    g_set_error (&error, STEMMA_ERROR, STEMMA_ERROR_NOT_AUTHORIZED,
+                 "the bus does not say who the caller is: %s", problem->message);
+  if (error != NULL || !is_still_there (call, &error))
+    {
+      end_pending (call);
+      refuse (call, error);
+      return;
+    }
+
+  g_variant_get (reply, "(u)", &call->uid);
+  ask_authority (g_steal_pointer (&call));
+}
+
+static void
+ask_uid (GatedCall *call)
+{
+  GDBusConnection *connection = g_dbus_method_invocation_get_connection (call->invocation);
+  const char *sender = g_dbus_method_invocation_get_sender (call->invocation);
+
+  g_dbus_connection_call (
+      connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
+      G_DBUS_CALL_FLAGS_NONE, /* timeout_msec= */ -1, call->cancellable, on_uid_known, call);
+}
+
+/* The permission of a method; FALSE when it carries none. `*out_action` is NULL for an open one. */
+static gboolean
+find_action (GDBusMethodInvocation *invocation, const char **out_action, GError **error)
+{
+  const GDBusMethodInfo *method = g_dbus_method_invocation_get_method_info (invocation);
+  const char *action = method == NULL ? NULL
+                                      : g_dbus_annotation_info_lookup (method->annotations,
+                                                                       STM_ANNOTATION_AUTHORIZE);
+
+  if (action == NULL)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_AUTHORIZED,
+                   "%s.%s says not who may call it, so nobody may",
+                   g_dbus_method_invocation_get_interface_name (invocation),
+                   g_dbus_method_invocation_get_method_name (invocation));
+      return FALSE;
+    }
+
+  *out_action = g_str_equal (action, ACTION_OPEN) ? NULL : action;
+  return TRUE;
+}
+
+static void
+handle_call (GDBusConnection *connection, const char *sender, const char *object_path,
+             const char *interface_name, const char *method_name, GVariant *parameters,
+             GDBusMethodInvocation *invocation, gpointer user_data)
+{
+  GDBusInterfaceSkeleton *skeleton = G_DBUS_INTERFACE_SKELETON (user_data);
+  const Attachment *attachment = g_object_get_qdata (G_OBJECT (skeleton), attachment_quark ());
+  g_autoptr (GatedCall) call = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (attachment == NULL)
+    {
+      g_dbus_method_invocation_return_error (invocation, STEMMA_ERROR, STEMMA_ERROR_NOT_AUTHORIZED,
+                                             "%s is not open to calls", object_path);
+      return;
+    }
+
+  call = g_new0 (GatedCall, 1);
+  call->gate = g_object_ref (attachment->gate);
+  call->skeleton = g_object_ref (skeleton);
+  call->invocation = invocation;
+  call->uid = UID_UNKNOWN;
+  if (!find_action (invocation, &call->action, &error))
+    refuse (call, error);
+  else if (call->action == NULL && !stm_authority_is_asked_always (call->gate->authority))
+    pass (call);
+  else if (!begin_pending (call->gate, connection, call, &error))
+    refuse (call, error);
+  else
+    ask_uid (g_steal_pointer (&call));
+}
+
+static GVariant *
+handle_get_property (GDBusConnection *connection, const char *sender, const char *object_path,
+                     const char *interface_name, const char *property_name, GError **error,
+                     gpointer user_data)
+{
+  return generated_vtable (user_data)->get_property (
+      connection, sender, object_path, interface_name, property_name, error, user_data);
+}
+
+/* No set_property: no property is writable. */
+static const GDBusInterfaceVTable gate_vtable = {
+  .method_call = handle_call,
+  .get_property = handle_get_property,
+};
+
+static GDBusInterfaceVTable *
+get_vtable (GDBusInterfaceSkeleton *skeleton)
+{
+  return (GDBusInterfaceVTable *) &gate_vtable;
+}
+
+StmGate *
+stm_gate_new (StmAuthority *authority)
+{
+  StmGate *self = g_object_new (STM_TYPE_GATE, NULL);
+
+  self->authority = g_object_ref (authority);
+  return self;
+}
+
+void
+stm_gate_install (GDBusInterfaceSkeletonClass *klass)
+{
+  klass->get_vtable = get_vtable;
+}
+
+void
+stm_gate_attach (StmGate *self, GDBusInterfaceSkeleton *skeleton, StmGateDescribe describe_object)
+{
+  Attachment *attachment = g_new0 (Attachment, 1);
+
+  attachment->gate = g_object_ref (self);
+  attachment->describe = describe_object;
+  g_object_set_qdata_full (G_OBJECT (skeleton), attachment_quark (), attachment, attachment_free);
+}
+
+const StmCaller *
+stm_gate_get_caller (GDBusMethodInvocation *invocation)
+{
+  return g_object_get_qdata (G_OBJECT (invocation), caller_quark ());
+}
+
+static void
+stm_gate_dispose (GObject *object)
+{
+  StmGate *self = STM_GATE (object);
+
+  g_clear_object (&self->authority);
+  G_OBJECT_CLASS (stm_gate_parent_class)->dispose (object);
+}
+
+static void
+stm_gate_finalize (GObject *object)
+{
+  StmGate *self = STM_GATE (object);
+
+  g_hash_table_unref (self->senders);
+  G_OBJECT_CLASS (stm_gate_parent_class)->finalize (object);
+}
+
+static void
+stm_gate_class_init (StmGateClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = stm_gate_dispose;
+  G_OBJECT_CLASS (klass)->finalize = stm_gate_finalize;
+}
+
+static void
+stm_gate_init (StmGate *self)
+{
+  self->senders = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sender_free);
+}
