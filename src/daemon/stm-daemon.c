@@ -1,0 +1,169 @@
+/* Owns the name and the main loop. Knows what ends the service; not what it does.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-daemon.h"
+
+#include "stemma-error.h"
+#include "stm-gate.h"
+#include "stm-names.h"
+#include "stm-publisher.h"
+
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <signal.h>
+
+typedef enum
+{
+  NAME_UNKNOWN,
+  NAME_OWNED,
+  NAME_LOST,
+} NameState;
+
+struct _StmDaemon
+{
+  GObject parent_instance;
+
+  GDBusConnection *connection;
+  StmGate *gate;
+  StmPublisher *publisher;
+  GMainLoop *loop;
+  guint name_id;
+  NameState name_state;
+};
+
+G_DEFINE_FINAL_TYPE (StmDaemon, stm_daemon, G_TYPE_OBJECT)
+
+StmDaemon *
+stm_daemon_new (GDBusConnection *connection, StmAuthority *authority)
+{
+  StmDaemon *self = g_object_new (STM_TYPE_DAEMON, NULL);
+
+  self->connection = g_object_ref (connection);
+  self->gate = stm_gate_new (authority);
+  return self;
+}
+
+static void
+on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_data)
+{
+  StmDaemon *self = STM_DAEMON (user_data);
+
+  self->name_state = NAME_OWNED;
+  g_message ("owns %s on the bus", name);
+}
+
+static void
+on_name_lost (GDBusConnection *connection, const char *name, gpointer user_data)
+{
+  StmDaemon *self = STM_DAEMON (user_data);
+
+  if (self->name_state == NAME_OWNED)
+    g_message ("%s goes to another owner: ends", name);
+  self->name_state = NAME_LOST;
+  g_main_loop_quit (self->loop);
+}
+
+gboolean
+stm_daemon_own_name_sync (StmDaemon *self, StmNamePolicy policy, GError **error)
+{
+  GBusNameOwnerFlags flags = G_BUS_NAME_OWNER_FLAGS_ALLOW_REPLACEMENT
+                             | G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE;
+
+  if (policy == STM_NAME_REPLACE)
+    flags |= G_BUS_NAME_OWNER_FLAGS_REPLACE;
+  self->name_id = g_bus_own_name_on_connection (self->connection, STM_BUS_NAME, flags,
+                                                on_name_acquired, on_name_lost, self,
+                                                /* user_data_free_func= */ NULL);
+  while (self->name_state == NAME_UNKNOWN)
+    g_main_context_iteration (NULL, TRUE);
+  if (self->name_state == NAME_OWNED)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
+               "%s cannot be had on this bus: another service has it (--replace takes it over), or "
+               "the bus policy forbids it",
+               STM_BUS_NAME);
+  return FALSE;
+}
+
+void
+stm_daemon_publish (StmDaemon *self, StmRegistry *registry, const char *hypervisor_version)
+{
+  self->publisher = stm_publisher_new (self->connection, registry, self->gate, hypervisor_version);
+}
+
+static gboolean
+on_stop_signal (gpointer user_data)
+{
+  StmDaemon *self = STM_DAEMON (user_data);
+
+  g_message ("asked to stop");
+  g_main_loop_quit (self->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+on_bus_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *error,
+               gpointer user_data)
+{
+  StmDaemon *self = STM_DAEMON (user_data);
+
+  g_warning ("the bus is gone: ends");
+  g_main_loop_quit (self->loop);
+}
+
+void
+stm_daemon_run (StmDaemon *self)
+{
+  guint on_term = g_unix_signal_add (SIGTERM, on_stop_signal, self);
+  guint on_int = g_unix_signal_add (SIGINT, on_stop_signal, self);
+  gulong on_closed = g_signal_connect (self->connection, "closed", G_CALLBACK (on_bus_closed),
+                                       self);
+
+  if (self->name_state != NAME_LOST && !g_dbus_connection_is_closed (self->connection))
+    g_main_loop_run (self->loop);
+  g_signal_handler_disconnect (self->connection, on_closed);
+  g_source_remove (on_term);
+  g_source_remove (on_int);
+  g_clear_object (&self->publisher);
+  if (self->name_id != 0)
+    g_bus_unown_name (self->name_id);
+  self->name_id = 0;
+}
+
+static void
+stm_daemon_dispose (GObject *object)
+{
+  StmDaemon *self = STM_DAEMON (object);
+
+  if (self->name_id != 0)
+    g_bus_unown_name (self->name_id);
+  self->name_id = 0;
+  g_clear_object (&self->publisher);
+  g_clear_object (&self->gate);
+  g_clear_object (&self->connection);
+  G_OBJECT_CLASS (stm_daemon_parent_class)->dispose (object);
+}
+
+static void
+stm_daemon_finalize (GObject *object)
+{
+  StmDaemon *self = STM_DAEMON (object);
+
+  g_main_loop_unref (self->loop);
+  G_OBJECT_CLASS (stm_daemon_parent_class)->finalize (object);
+}
+
+static void
+stm_daemon_class_init (StmDaemonClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = stm_daemon_dispose;
+  G_OBJECT_CLASS (klass)->finalize = stm_daemon_finalize;
+}
+
+static void
+stm_daemon_init (StmDaemon *self)
+{
+  self->loop = g_main_loop_new (NULL, FALSE);
+}
