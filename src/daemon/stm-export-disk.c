@@ -126,7 +126,7 @@ is_at_work (StmExportDisk *self, StmJob *job)
 void
 stm_export_disk_update_job (StmExportDisk *self)
 {
-  GPtrArray *jobs = stm_registry_get_jobs (self->registry);
+  g_autoptr (GPtrArray) jobs = stm_registry_get_jobs (self->registry);
   g_autofree char *path = NULL;
 
   for (guint i = 0; i < jobs->len && path == NULL; i++)

@@ -186,7 +186,7 @@ publish_all (StmPublisher *self)
 {
   StmRegistry *registry = self->context.registry;
   g_autoptr (GPtrArray) ids = stm_model_domain_ids (stm_registry_get_model (registry));
-  GPtrArray *jobs = stm_registry_get_jobs (registry);
+  g_autoptr (GPtrArray) jobs = stm_registry_get_jobs (registry);
 
   put_object (self, STM_PATH_MANAGER, self->manager);
   for (guint i = 0; i < ids->len; i++)
