@@ -23,11 +23,6 @@ typedef enum
   STM_IMAGE_WRITE, /* reading too */
 } StmImageAccess;
 
-/* Sets the STEMMA_ERROR of an errno: NO_SPACE, READ_ONLY, NOT_FOUND, NOT_ALLOWED … with the text
- * and the system's words. */
-void
-stm_image_file_set_error (GError **error, int number, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
 /* A descriptor of a regular file or a block device, close-on-exec; -1 with NOT_FOUND, NOT_ALLOWED
  * (policy, a link, another kind of file, permission), READ_ONLY … Never hangs on a FIFO. */
 int stm_image_file_open (const StmPathPolicy *policy, const char *path, StmImageAccess access,
@@ -61,12 +56,6 @@ gboolean stm_image_file_sync (int fd, const char *path, GError **error);
 /* Makes the names in the directory that holds `path` durable. */
 gboolean
 stm_image_file_sync_directory (const StmPathPolicy *policy, const char *path, GError **error);
-
-/* A descriptor of the directory that holds `path`. */
-int stm_image_file_open_directory (const StmPathPolicy *policy, const char *path, GError **error);
-/* The names in a directory, sorted, without "." and ".."; TOO_MANY over a limit. `directory` is for
- * messages. */
-GPtrArray *stm_image_file_list_names (int directory_fd, const char *directory, GError **error);
 
 /* The canonical form of a path that an administrator named: links are followed, by his authority.
  * Regular files and block devices only; a path below /dev stays as it is, for what its links lead
