@@ -1,0 +1,96 @@
+/* A world of image files in memory: content as a few blocks, headers as two words.
+ *
+ * Gives surveys of its files, plays the steps of plans on them by rules of its own, and holds the
+ * model that the plans are made from. So a plan is judged by what it does to bytes and not by what
+ * the planner believes. A step that would lose or corrupt something ends the test.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-planner.h"
+
+#define WORLD_BLOCKS 6
+#define WORLD_BLOCK_SIZE 65536
+#define WORLD_CAPACITY (WORLD_BLOCKS * (guint64) WORLD_BLOCK_SIZE)
+#define WORLD_HOLE (-1)
+
+typedef struct
+{
+  char *path;
+  char *format;
+  char *backing; /* as the header names it */
+  int blocks[WORLD_BLOCKS];
+  guint64 capacity;
+  guint n_tags;
+  guint n_bitmaps;
+  guint64 file_system;
+  guint64 inode;
+  int problem; /* a StemmaError that the survey finds, or -1 */
+} WorldFile;
+
+typedef struct
+{
+  StmModel *model;
+  GHashTable *files; /* path -> WorldFile */
+  guint64 free_bytes;
+  guint n_ids;
+  guint n_inodes;
+  gint64 now;
+} World;
+
+World *world_new (void);
+void world_free (World *world);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (World, world_free)
+
+/* Files. */
+WorldFile *world_add_file (World *world, const char *path, const char *format, const char *backing);
+WorldFile *world_get_file (const World *world, const char *path);
+void world_remove_file (World *world, const char *path);
+/* What a guest would read; holes at the end of the chain read as 0. */
+void world_read (const World *world, const char *path, int *out_blocks);
+StmSurvey *world_survey (const World *world, const GPtrArray *images);
+
+/* Domains. `targets` with a qcow2 image /i/<domain>-<target>.qcow2 each. */
+void world_define (World *world, const char *name, const char *const *targets);
+const StmDomain *world_domain (const World *world, const char *name);
+const StmDisk *world_disk (const World *world, const char *name, const char *target);
+void world_set_disk (World *world, const char *name, const StmDisk *disk);
+const StmImage *world_image (const World *world, const char *domain, const char *path);
+void world_put_image (World *world, const char *name, const StmImage *image);
+/* The guest writes to the disk's active image. */
+void world_write (World *world, const char *name, const char *target, int block, int value);
+
+/* Snapshots, by name. */
+const StmTree *world_tree (const World *world, const char *domain);
+const StmMoment *world_moment (const World *world, const char *domain, const char *name);
+void world_put_moment (World *world, const char *domain, const StmMoment *moment);
+
+/* Plans. */
+StmPlan *world_plan_create (World *world, const char *domain, const StmCreateRequest *request,
+                            GError **error);
+StmPlan *world_plan_revert (World *world, const char *domain, const char *moment,
+                            StmRevertRequest request, GError **error);
+StmPlan *world_plan_delete (World *world, const char *domain, const char *moment,
+                            StmDeleteRequest request, GError **error);
+StmPlan *
+world_plan_undefine (World *world, const char *domain, StmMomentsChoice moments, GError **error);
+/* The steps on one line: "overlay b>a, commit c>b (d e), stream b>c, unlink c, keep b", base names
+ * only. */
+char *world_tell (const StmPlan *plan);
+
+/* Does the whole plan: begin, steps, finish, unlinks; the plan goes through a variant first. After
+ * each step, half done ones too, `watch` is called when it is set. */
+typedef void (*WorldWatch) (const World *world, gpointer user_data);
+void world_run (World *world, const StmPlan *plan, WorldWatch watch, gpointer user_data);
+/* Applies begin, and then undo instead of finish; nothing has been done to the files. */
+void world_undo (World *world, const StmPlan *plan);
+void world_apply (World *world, const StmChange *change);
+
+/* Create, revert, delete and run, for the way to the case that a test is about. */
+void world_create (World *world, const char *domain, const char *name);
+void world_revert (World *world, const char *domain, const char *name);
+char *world_delete (World *world, const char *domain, const char *name, StmDeleteScope scope);
+
+/* Compares the records with the headers, and the holders with the files that are there. */
+void world_check (const World *world);
