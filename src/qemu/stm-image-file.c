@@ -400,3 +400,34 @@ stm_image_file_get_size (int fd, const char *path, guint64 *out_size, GError **e
 
   return TRUE;
 }
+
+gboolean
+stm_image_file_read_at (int fd, const char *path, gpointer buffer, gsize length, guint64 offset,
+                        GError **error)
+{
+  g_return_val_if_fail (fd >= 0 && path != NULL && buffer != NULL, FALSE);
+
+  gsize done = 0;
+
+  while (done < length && offset + done <= G_MAXINT64)
+    {
+      ssize_t n = pread (fd, (char *) buffer + done, length - done, (off_t) (offset + done));
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        {
+          stm_image_place_set_error (error, errno, "reading image %s", path);
+          return FALSE;
+        }
+      if (n == 0)
+        break;
+      done += (gsize) n;
+    }
+  if (done == length)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN,
+               "reading image %s: the file is cut off; restore it from a copy", path);
+  return FALSE;
+}

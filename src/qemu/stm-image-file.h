@@ -64,3 +64,7 @@ char *stm_image_file_canonicalise (const char *path, GError **error);
 
 /* Virtual size of a raw image: of the file, or of the block device. */
 gboolean stm_image_file_get_size (int fd, const char *path, guint64 *out_size, GError **error);
+
+/* Reads exactly `length` bytes; CHAIN_BROKEN when the file ends before. */
+gboolean stm_image_file_read_at (int fd, const char *path, gpointer buffer, gsize length,
+                                 guint64 offset, GError **error);
