@@ -51,6 +51,10 @@ void world_remove_file (World *world, const char *path);
 void world_read (const World *world, const char *path, int *out_blocks);
 StmSurvey *world_survey (const World *world, const GPtrArray *images);
 
+GStrv world_list_children (const World *world, const char *path);
+void world_assert_header (const WorldFile *file, const StmImage *image);
+char *world_new_id (World *world);
+
 /* Domains. `targets` with a qcow2 image /i/<domain>-<target>.qcow2 each. */
 void world_define (World *world, const char *name, const char *const *targets);
 const StmDomain *world_domain (const World *world, const char *name);
@@ -79,8 +83,8 @@ world_plan_undefine (World *world, const char *domain, StmMomentsChoice moments,
  * only. */
 char *world_tell (const StmPlan *plan);
 
-/* Does the whole plan: begin, steps, finish, unlinks; the plan goes through a variant first. After
- * each step, half done ones too, `watch` is called when it is set. */
+/* Does the whole plan: begin, steps, finish, unlinks; the plan goes through a variant now and then.
+ * After each step, half done ones too, `watch` is called when it is set. */
 typedef void (*WorldWatch) (const World *world, gpointer user_data);
 void world_run (World *world, const StmPlan *plan, WorldWatch watch, gpointer user_data);
 /* Applies begin, and then undo instead of finish; nothing has been done to the files. */

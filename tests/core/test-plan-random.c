@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define N_HISTORIES 3000
+#define N_HISTORIES 2000
 #define N_EVENTS 24
 
 static const char *const targets[] = { "vda", "vdb", NULL };
