@@ -106,20 +106,19 @@ is_secret (const xmlNode *node)
                          node->name));
 }
 
+/* What goes as a whole is gathered first: a removal takes blank text around it along, on which the
+ * walk might stand. */
 static void
 strip_within (xmlNode *root)
 {
-  xmlNode *node = root;
+  g_autoptr (GPtrArray) secrets = g_ptr_array_new ();
 
-  while (node != NULL)
+  for (xmlNode *node = root, *next; node != NULL; node = next)
     {
-      xmlNode *next;
-
       if (node != root && is_secret (node))
         {
+          g_ptr_array_add (secrets, node);
           next = stm_xml_skip (root, node);
-          stm_xml_remove (node);
-          node = next;
           continue;
         }
       if (node->type == XML_ELEMENT_NODE)
@@ -128,8 +127,10 @@ strip_within (xmlNode *root)
           if (matches (secret_texts, G_N_ELEMENTS (secret_texts), node->parent, node->name))
             xmlNodeSetContent (node, NULL);
         }
-      node = stm_xml_walk (root, node);
+      next = stm_xml_walk (root, node);
     }
+  for (guint i = 0; i < secrets->len; i++)
+    stm_xml_remove (secrets->pdata[i]);
 }
 
 void

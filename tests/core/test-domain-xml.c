@@ -385,6 +385,19 @@ test_markup_in_texts_stays_text (void)
   g_assert_cmpstr (view->description, ==, markup);
 }
 
+/* Taking the secret takes the blank text around it along. */
+static void
+test_secret_alone_in_its_element_leaves_it_empty (void)
+{
+  static const char text[] = "<domain><name>x</name><os>\n  <cmdline>s</cmdline>\n</os>"
+                             "<a>\n <!-- s -->\n <!-- s -->\n</a><b> <?s s?> t</b></domain>";
+  g_autoptr (StmDomainXml) view = parse (text);
+  g_autoptr (StmDomain) same = record (view, FALSE);
+  g_autofree char *printed = print (text, same, STM_XML_PUBLIC);
+
+  g_assert_cmpstr (printed, ==, "<domain><name>x</name><os/><a/><b> t</b></domain>\n");
+}
+
 static void
 test_recorded_disk_that_the_document_lacks_is_an_error (void)
 {
@@ -649,6 +662,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/domain-xml/text-that-xml-lacks-is-not-printed",
                    test_text_that_xml_lacks_is_not_printed);
   g_test_add_func ("/core/domain-xml/markup-in-texts-stays-text", test_markup_in_texts_stays_text);
+  g_test_add_func ("/core/domain-xml/secret-alone-in-its-element-leaves-it-empty",
+                   test_secret_alone_in_its_element_leaves_it_empty);
   g_test_add_func ("/core/domain-xml/recorded-disk-that-the-document-lacks-is-an-error",
                    test_recorded_disk_that_the_document_lacks_is_an_error);
   g_test_add_func ("/core/domain-xml/medium-that-went-is-taken-out",
