@@ -114,7 +114,7 @@ static char *
 find_child_obstacle (StmLayers *self, StmLayer *child)
 {
   stm_layer_look (self, child);
-  if (child->image->origin == STM_IMAGE_BACKING)
+  if (child->is_orphan || child->image->origin == STM_IMAGE_BACKING)
     return g_strdup_printf ("the header of %s would have to be changed", child->image->path);
   if (child->sharer != NULL)
     return g_strdup_printf ("domain '%s' has %s on record too", child->sharer, child->image->path);

@@ -358,6 +358,7 @@ test_leaf_with_a_stranger_is_kept (void)
   g_autofree char *told = world_delete (world, "vm", "s3", STM_DELETE_ONE);
   g_assert_cmpstr (told, ==, "keep vm-vda.s2");
   g_autofree char *below = world_delete (world, "vm", "s2", STM_DELETE_ONE);
+  g_assert_cmpstr (below, ==, KEEP);
   world_read (world, "/i/stranger", after);
   g_assert_cmpmem (before, sizeof before, after, sizeof after);
 }
@@ -402,6 +403,9 @@ test_disk_taken_out_is_left_alone (void)
   g_autofree char *one = world_delete (world, "vm", "s3", STM_DELETE_ONE);
   g_assert_cmpstr (one, ==, "keep vm-vda.s2");
   g_autofree char *all = world_delete (world, "vm", "s1", STM_DELETE_SUBTREE);
+  g_assert_cmpstr (all, ==,
+                   "commit vm-vda.s1>vm-vda.qcow2 (vm-vda.s2), unlink vm-vda.s1, "
+                   "keep vm-vda.qcow2, keep vm-vda.s2");
   world_read (world, TOP, after);
   g_assert_cmpmem (before, sizeof before, after, sizeof after);
   world_check (world);
@@ -425,6 +429,7 @@ test_deep_chain_goes_in_one_plan (void)
     }
   world_read (world, world_disk (world, "vm", "vda")->source, before);
   g_autofree char *told = world_delete (world, "vm", "s1", STM_DELETE_SUBTREE);
+  g_assert_cmpstr (told, !=, "");
   world_check (world);
   g_assert_cmpstr (world_disk (world, "vm", "vda")->source, ==, DISK);
   g_assert_cmpuint (g_hash_table_size (world->files), ==, 1);
