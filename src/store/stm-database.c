@@ -18,7 +18,7 @@
 /* One definition or plan; a plan over some hundred thousand moments is tens of megabytes. */
 #define MAX_VALUE_BYTES (256 * 1024 * 1024)
 #define MAX_SQL_BYTES (64 * 1024)
-#define LOG_SIZE_LIMIT (16 * 1024 * 1024) /* what stays of the log file after it was larger */
+#define LOG_SIZE_LIMIT 16777216
 
 typedef struct
 {

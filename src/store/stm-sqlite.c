@@ -18,16 +18,21 @@ file_name (sqlite3 *db)
   return name == NULL || *name == '\0' ? "the store" : name;
 }
 
-/* The system's errno is only of use with the codes that come from a system call. */
+/* The errno behind codes that come from a system call. Asked of the file system layer:
+ * sqlite3_system_errno() is not set by a COMMIT that fails, and then has that of an older error. */
 static int
 system_error (sqlite3 *db, int result)
 {
   int primary = result & 0xff;
+  sqlite3_vfs *vfs = NULL;
 
   if (db == NULL || (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN))
     return 0;
+  if (sqlite3_file_control (db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK || vfs == NULL
+      || vfs->xGetLastError == NULL)
+    return 0;
 
-  return sqlite3_system_errno (db);
+  return vfs->xGetLastError (vfs, 0, NULL);
 }
 
 static StemmaError
