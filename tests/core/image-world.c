@@ -221,7 +221,7 @@ world_define (World *world, const char *name, const char *const *targets)
                                                                .title = "",
                                                                .description = "",
                                                                .definition = "d1",
-                                                               .disks = (StmDisk *) disks->data,
+                                                               .disks = (gconstpointer) disks->data,
                                                                .n_disks = disks->len,
                                                                .roots = roots });
   change->definition_text = g_strdup ("<domain/>");
