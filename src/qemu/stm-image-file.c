@@ -21,6 +21,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define SECTOR_SIZE G_GUINT64_CONSTANT (512)
+
 /* Where names are made by the system alone; memory files are anybody's. */
 #define DEVICE_DIRECTORY "/dev/"
 #define MEMORY_DIRECTORY "/dev/shm/"
@@ -383,20 +385,49 @@ stm_image_file_canonicalise (const char *path, GError **error)
   return read_real_path (place_fd, path, error);
 }
 
+char *
+stm_image_file_resolve (const char *image, const char *reference, GError **error)
+{
+  g_return_val_if_fail (image != NULL && reference != NULL, NULL);
+
+  g_autofree char *path = stm_path_resolve (image, reference, error);
+
+  if (path == NULL)
+    return NULL;
+
+  char *real = stm_image_file_canonicalise (path, NULL);
+
+  return real != NULL ? real : g_steal_pointer (&path);
+}
+
+gboolean
+stm_image_file_get_length (int fd, const char *path, guint64 *out_length, GError **error)
+{
+  g_return_val_if_fail (fd >= 0 && path != NULL && out_length != NULL, FALSE);
+
+  struct stat found;
+  guint64 length = 0;
+
+  if (fstat (fd, &found) != 0
+      || (S_ISBLK (found.st_mode) && ioctl (fd, BLKGETSIZE64, &length) != 0))
+    {
+      stm_image_place_set_error (error, errno, "reading the length of image %s", path);
+      return FALSE;
+    }
+  *out_length = S_ISBLK (found.st_mode) ? length : (guint64) found.st_size;
+
+  return TRUE;
+}
+
 gboolean
 stm_image_file_get_size (int fd, const char *path, guint64 *out_size, GError **error)
 {
-  g_return_val_if_fail (fd >= 0 && path != NULL && out_size != NULL, FALSE);
+  guint64 length = 0;
 
-  struct stat found;
-  guint64 size = 0;
-
-  if (fstat (fd, &found) != 0 || (S_ISBLK (found.st_mode) && ioctl (fd, BLKGETSIZE64, &size) != 0))
-    {
-      stm_image_place_set_error (error, errno, "reading the size of image %s", path);
-      return FALSE;
-    }
-  *out_size = S_ISBLK (found.st_mode) ? size : (guint64) found.st_size;
+  if (!stm_image_file_get_length (fd, path, &length, error))
+    return FALSE;
+  /* What is missing of the last sector reads as zeros. */
+  *out_size = (length + SECTOR_SIZE - 1) / SECTOR_SIZE * SECTOR_SIZE;
 
   return TRUE;
 }

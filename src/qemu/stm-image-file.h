@@ -62,8 +62,17 @@ stm_image_file_sync_directory (const StmPathPolicy *policy, const char *path, GE
  * to changes from boot to boot. NOT_FOUND, NOT_ALLOWED … */
 char *stm_image_file_canonicalise (const char *path, GError **error);
 
-/* Virtual size of a raw image: of the file, or of the block device. */
+/* The canonical form of a reference that the header of `image` makes: as stm_path_resolve(), and
+ * where a file is there, by its real path, so that one file has one spelling. Opens nothing, allows
+ * nothing: the result is for stm_image_file_open(), and for comparing with a record. NOT_ALLOWED as
+ * stm_path_resolve(). */
+char *stm_image_file_resolve (const char *image, const char *reference, GError **error);
+
+/* Virtual size of a raw image: of the file, in whole sectors as QEMU has it, or of the block
+ * device. */
 gboolean stm_image_file_get_size (int fd, const char *path, guint64 *out_size, GError **error);
+/* Length of the file or block device, to the byte. */
+gboolean stm_image_file_get_length (int fd, const char *path, guint64 *out_length, GError **error);
 
 /* Reads exactly `length` bytes; CHAIN_BROKEN when the file ends before. */
 gboolean stm_image_file_read_at (int fd, const char *path, gpointer buffer, gsize length,

@@ -122,7 +122,9 @@ open_parent (const char *root, const char *directory)
 const char *
 stm_image_place_name (const char *path)
 {
-  return strrchr (path, '/') + 1;
+  const char *slash = strrchr (path, '/');
+
+  return slash != NULL ? slash + 1 : path;
 }
 
 int
@@ -223,4 +225,14 @@ stm_image_place_sync (int place_fd, const char *path, GError **error)
     return TRUE;
   stm_image_place_set_error (error, errno, "writing the directory of %s to disk", path);
   return FALSE;
+}
+
+/* A device has as many nodes as one likes, each with an inode of its own. */
+StmFileIdentity
+stm_file_identity (const struct stat *found)
+{
+  if (S_ISBLK (found->st_mode))
+    return (StmFileIdentity){ .device = G_MAXUINT64, .inode = found->st_rdev };
+
+  return (StmFileIdentity){ .device = found->st_dev, .inode = found->st_ino };
 }

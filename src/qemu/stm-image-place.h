@@ -9,6 +9,8 @@
 
 #include "stm-path-policy.h"
 
+#include <sys/stat.h>
+
 /* A descriptor that is closed at the end of its scope; errno survives. */
 typedef int StmOwnedFd;
 void stm_owned_fd_clear (StmOwnedFd *fd);
@@ -35,3 +37,11 @@ GPtrArray *stm_image_place_list_names (int directory_fd, const char *directory, 
 
 /* Makes the names in the directory durable; `path` is that of one of them, for messages. */
 gboolean stm_image_place_sync (int directory_fd, const char *path, GError **error);
+
+/* What makes two names one file, or one block device. */
+typedef struct
+{
+  guint64 device, inode;
+} StmFileIdentity;
+
+StmFileIdentity stm_file_identity (const struct stat *found);

@@ -13,13 +13,15 @@
 typedef struct
 {
   const char *path;
-  guint64 device, inode;   /* of the file; 0, 0 when it is not there */
-  GPtrArray *out_children; /* paths as strings are added; one path at most once */
+  guint64 device, inode; /* identity of the file; 0, 0 when it is not there */
+  GPtrArray *children;   /* paths as strings are added, each once */
 } StmScanTarget;
 
-/* Scans the directory that holds `path` once for all targets. Regular files only; what cannot be
- * opened or read counts as a child of every target in the directory. `out_names` (nullable) gets
- * the full path of everything in it. TOO_MANY over a limit. */
+/* Scans the directory that holds `path` once for all targets. Whatever is not a regular file is
+ * passed over; an image that cannot be read counts as a child of every target in the directory, and
+ * one whose reference cannot be resolved as a child of each target whose name it mentions.
+ * `out_names` (nullable) gets the path of everything in the directory. TOO_MANY over a limit;
+ * CANCELLED. */
 gboolean stm_image_scan_directory (const StmPathPolicy *policy, const char *path,
-                                   StmScanTarget *targets, gsize n_targets, GPtrArray *out_names,
-                                   GCancellable *cancellable, GError **error);
+                                   const StmScanTarget *targets, gsize n_targets,
+                                   GPtrArray *out_names, GCancellable *cancellable, GError **error);

@@ -51,7 +51,7 @@ read_qcow2 (int fd, const StmImage *image, const char *backing_format, StmImageR
 
   if (header->backing != NULL)
     {
-      backing = stm_path_resolve (image->path, header->backing, error);
+      backing = stm_image_file_resolve (image->path, header->backing, error);
       if (backing == NULL)
         return FALSE;
     }

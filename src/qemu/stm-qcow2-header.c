@@ -103,7 +103,7 @@ read_version (Parser *parser, GError **error)
   StmQcow2Header *header = parser->header;
 
   memset (parser->raw, 0, sizeof parser->raw);
-  if (!stm_image_file_get_size (parser->fd, parser->path, &header->file_size, error)
+  if (!stm_image_file_get_length (parser->fd, parser->path, &header->file_size, error)
       || !stm_image_file_read_at (parser->fd, parser->path, parser->raw, LENGTH_V2, 0, error))
     return FALSE;
   if (get32 (parser->raw) != MAGIC)
@@ -360,7 +360,7 @@ stm_qcow2_has_magic (int fd, const char *path, gboolean *out_has_magic, GError *
   guint8 raw[4] = { 0 };
   guint64 size = 0;
 
-  if (!stm_image_file_get_size (fd, path, &size, error)
+  if (!stm_image_file_get_length (fd, path, &size, error)
       || (size >= sizeof raw && !stm_image_file_read_at (fd, path, raw, sizeof raw, 0, error)))
     return FALSE;
   *out_has_magic = get32 (raw) == MAGIC;

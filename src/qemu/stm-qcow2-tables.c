@@ -55,7 +55,7 @@ static gboolean
 begins_in_file (Walk *walk, guint64 offset)
 {
   if (offset >= walk->file_size)
-    (void) stm_image_file_get_size (walk->fd, walk->path, &walk->file_size, NULL);
+    (void) stm_image_file_get_length (walk->fd, walk->path, &walk->file_size, NULL);
 
   return offset < walk->file_size;
 }
