@@ -157,10 +157,19 @@ static const struct
 typedef struct
 {
   const char *at;
+  const char *end;
   guint attributes;                               /* of the tag that was read last */
   guint namespaces;                               /* of all tags; more than there are, at most */
   gboolean is_unended[G_N_ELEMENTS (constructs)]; /* no end of this construct follows any more */
 } Scan;
+
+static const char *
+find (const Scan *scan, gsize from, const char *what)
+{
+  const char *begin = MIN (scan->at + from, scan->end);
+
+  return memmem (begin, (gsize) (scan->end - begin), what, strlen (what));
+}
 
 /* Past the comment, CDATA or instruction at the '<'. FALSE when it is a tag, or when the construct
  * never ends; what is wrong there libxml2 says. */
@@ -173,7 +182,7 @@ skip_construct (Scan *scan)
 
       if (scan->is_unended[i] || !g_str_has_prefix (scan->at, constructs[i].begin))
         continue;
-      end = strstr (scan->at + strlen (constructs[i].begin), constructs[i].end);
+      end = find (scan, strlen (constructs[i].begin), constructs[i].end);
       scan->is_unended[i] = end == NULL;
       if (end == NULL)
         return FALSE;
@@ -216,7 +225,7 @@ scan_one (Scan *scan)
   /* libxml2 reports each "--" in a comment, and each time copies the comment up to there. */
   if (g_str_has_prefix (scan->at, "<!--"))
     {
-      const char *dashes = strstr (scan->at + 4, "--");
+      const char *dashes = find (scan, strlen ("<!--"), "--");
 
       if (dashes == NULL || dashes[2] != '>')
         return g_strdup ("a comment does not end, or holds '--'");
@@ -244,7 +253,7 @@ line_of (const char *text, const char *at)
 static gboolean
 check_tags (const char *text, GError **error)
 {
-  Scan scan = { .at = strchr (text, '<') };
+  Scan scan = { .at = strchr (text, '<'), .end = text + strlen (text) };
 
   while (scan.at != NULL)
     {
