@@ -145,7 +145,7 @@ connect_to (StmDatabase *self, const char *path, GError **error)
   for (gsize i = 0; i < G_N_ELEMENTS (switches); i++)
     sqlite3_db_config (self->db, switches[i].id, switches[i].value, NULL);
 
-  return stm_sqlite_exec (self->db, pragmas, "set up the store", error);
+  return TRUE;
 }
 
 /* With a log in use, "wal"; whatever else the database says is an obstacle. */
@@ -193,8 +193,10 @@ static gboolean
 take_lock (StmDatabase *self, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
-  int result = sqlite3_exec (self->db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
+  int result = sqlite3_exec (self->db, pragmas, NULL, NULL, NULL);
 
+  if (result == SQLITE_OK)
+    result = sqlite3_exec (self->db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL);
   if (result == SQLITE_OK)
     return TRUE;
 
@@ -206,6 +208,7 @@ take_lock (StmDatabase *self, GError **error)
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     case SQLITE_CORRUPT:
+    case SQLITE_READONLY: /* by a header that SQLite does not know in full */
       set_read_only (self, "%s is damaged (%s)" WAY_OUT_RESTORE, self->path,
                      sqlite3_errmsg (self->db));
       return TRUE;
@@ -317,17 +320,12 @@ check_content (StmDatabase *self)
 static gboolean
 open_in_place (StmDatabase *self, GError **error)
 {
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError) connect_error = NULL;
   g_autoptr (GError) lock_error = NULL;
 
-  if (!connect_to (self, self->path, &local_error))
+  if (!connect_to (self, self->path, &connect_error))
     {
-      if (g_error_matches (local_error, STEMMA_ERROR, STEMMA_ERROR_BUSY))
-        {
-          g_propagate_error (error, g_steal_pointer (&local_error));
-          return FALSE;
-        }
-      give_up (self, local_error->message);
+      give_up (self, connect_error->message);
       return TRUE;
     }
   if (take_lock (self, &lock_error))
@@ -369,7 +367,7 @@ explain (StmDatabase *self, StmFileState state)
 {
   if (state == STM_FILE_REMAINS)
     set_read_only (self,
-                   "there is a log of %s without the database that it belongs to" WAY_OUT_RESTORE,
+                   "beside %s lies a log or journal that does not belong to it" WAY_OUT_RESTORE,
                    self->path);
   else if (state == STM_FILE_EMPTY)
     set_read_only (self, "%s has no content" WAY_OUT_RESTORE, self->path);

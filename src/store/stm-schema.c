@@ -9,6 +9,8 @@
 
 #include "stemma-error.h"
 
+#include <string.h>
+
 /* Keys are small integers within the database, so that what one domain writes lies together and
  * the ids stand once. Two orders are kept apart: `seq` is identity, `place` is the order among
  * siblings of one time of creation, where a moment that gets another parent comes last, as it does
@@ -158,25 +160,32 @@ stm_schema_upgrade (sqlite3 *db, GError **error)
   return TRUE;
 }
 
-/* The name of the first entry that differs between two lists of the schema, NULL when none does.
- */
+/* The present row's first column, NULL after the last row. */
+static const char *
+step_to_name (sqlite3_stmt *list)
+{
+  return sqlite3_step (list) == SQLITE_ROW ? (const char *) sqlite3_column_text (list, 0) : NULL;
+}
+
+/* The name of the first entry that differs between two sorted lists of the schema, NULL when none
+ * does. */
 static char *
 find_difference (sqlite3_stmt *ours, sqlite3_stmt *theirs)
 {
   while (TRUE)
     {
-      gboolean has_ours = sqlite3_step (ours) == SQLITE_ROW;
-      gboolean has_theirs = sqlite3_step (theirs) == SQLITE_ROW;
+      const char *our_name = step_to_name (ours);
+      const char *their_name = step_to_name (theirs);
 
-      if (!has_ours && !has_theirs)
-        return NULL;
-      if (!has_ours || !has_theirs)
-        return g_strdup ((const char *) sqlite3_column_text (has_ours ? ours : theirs, 0));
-      for (int i = 0; i < 2; i++)
-        if (g_strcmp0 ((const char *) sqlite3_column_text (ours, i),
-                       (const char *) sqlite3_column_text (theirs, i))
-            != 0)
-          return g_strdup ((const char *) sqlite3_column_text (theirs, 0));
+      if (our_name == NULL || their_name == NULL)
+        return g_strdup (our_name != NULL ? our_name : their_name);
+      /* The one that comes first is the one that the other list does not have. */
+      if (!g_str_equal (our_name, their_name))
+        return g_strdup (strcmp (our_name, their_name) < 0 ? our_name : their_name);
+      if (g_strcmp0 ((const char *) sqlite3_column_text (ours, 1),
+                     (const char *) sqlite3_column_text (theirs, 1))
+          != 0)
+        return g_strdup (their_name);
     }
 }
 

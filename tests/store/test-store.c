@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "golden.h"
 #include "store-fixture.h"
 
 #include "stemma-error.h"
@@ -93,53 +94,11 @@ test_wide_modes_are_narrowed (void)
   assert_mode (file, 0600);
 }
 
-/* Every field of every value, and what may be NULL. */
-static StmChange *
-full_change (void)
-{
-  StmChange *change = sample_define (1, 7);
-  g_autofree char *root = sample_id (100);
-  g_autoptr (StmMoment) first = sample_moment (100, "first", NULL);
-  g_autoptr (StmMoment) second = sample_moment (101, "zweites · 二", root);
-  g_autofree char *id = sample_id (200);
-  const StmMomentDisk disk = { .target = "vda",
-                               .mode = STM_MODE_INTERNAL,
-                               .frozen = "/images/a.qcow2",
-                               .format = "qcow2",
-                               .tag = "tag-1",
-                               .bitmap = "bitmap-1" };
-  g_autoptr (StmMoment)
-      checkpoint = stm_moment_new (&(StmMoment){ .kind = STM_MOMENT_CHECKPOINT,
-                                                 .id = id,
-                                                 .name = "first",
-                                                 .description = "With\ttab and 'quotes'",
-                                                 .created = G_MAXINT64,
-                                                 .state = STM_STATE_DISK_ONLY,
-                                                 .health = STM_HEALTH_UNREACHABLE,
-                                                 .definition = "hash-1",
-                                                 .disks = &disk,
-                                                 .n_disks = 1 });
-  g_autoptr (StmImage) image = stm_image_new (&(StmImage){ .path = "/images/a.s",
-                                                           .target = "vda",
-                                                           .index = G_MAXUINT32,
-                                                           .format = "qcow2",
-                                                           .backing = "/images/a.qcow2",
-                                                           .origin = STM_IMAGE_MADE,
-                                                           .capacity = G_MAXINT64 });
-
-  stm_change_put_moment (change, first);
-  stm_change_put_moment (change, second);
-  stm_change_put_moment (change, checkpoint);
-  stm_change_put_image (change, image);
-  stm_change_set_current (change, root);
-  return change;
-}
-
 static void
 test_round_trip (void)
 {
   g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (StmChange) change = full_change ();
+  g_autoptr (StmChange) change = golden_change ();
   g_autoptr (StmModel) model = stm_model_new ();
   StmStore *store = open_store (directory, NULL);
 
@@ -332,7 +291,7 @@ static void
 test_unused_definitions_go (void)
 {
   g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (StmChange) change = full_change ();
+  g_autoptr (StmChange) change = golden_change ();
   StmStore *store = open_store (directory, NULL);
 
   write_ok (store, change);

@@ -1,0 +1,30 @@
+/* Makes the golden database of the present version: make-golden DIRECTORY
+ *
+ * Run by hand when the version of the tables goes up, before it does; the file is then kept as
+ * tests/data/store/v<version>.db and never made again.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "golden.h"
+#include "store-fixture.h"
+
+int
+main (int argc, char **argv)
+{
+  if (argc != 2)
+    {
+      g_printerr ("usage: make-golden DIRECTORY\n");
+      return 2;
+    }
+
+  StmStore *store = open_store (argv[1], NULL);
+  g_autoptr (StmChange) first = golden_change ();
+  g_autoptr (StmChange) second = sample_define (2, 8);
+  g_autoptr (StmJournalEntry) entry = golden_entry ();
+
+  write_ok (store, first);
+  write_ok (store, second);
+  g_assert_true (stm_store_write_journal_sync (store, entry, NULL));
+  close_store (store);
+  return 0;
+}
