@@ -182,11 +182,13 @@ spawn (const StmQemuSetup *setup, const StmQemuChild *child, Descriptors *descri
        GError **error)
 {
   g_autoptr (StmQemuProcess) self = g_new0 (StmQemuProcess, 1);
+  /* Not within MAX(): a macro that names its argument twice forks twice. */
+  pid_t pid = fork_child (child);
 
   self->pidfd = -1;
   self->words_fd = -1;
   self->words = g_string_new (NULL);
-  self->pid = MAX (fork_child (child), 0);
+  self->pid = MAX (pid, 0);
   if (self->pid == 0)
     {
       fail_start (error, errno, "making a process");
