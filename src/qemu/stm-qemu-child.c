@@ -130,6 +130,9 @@ stm_qemu_child_run (const StmQemuChild *child)
   reset_signals ();
   if (setpgid (0, 0) != 0)
     fail (child->control_fd, STEP_GROUP);
+  /* A parent that is killed now would leave us at the read for ever: we hold a copy of its end. */
+  if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid () != child->parent)
+    _exit (EXIT_BEFORE_EXEC);
   /* Not before the parent has recorded us; when it dies first, nothing comes. */
   if (read (child->control_fd, &go, 1) != 1)
     _exit (EXIT_BEFORE_EXEC);
