@@ -1,0 +1,176 @@
+/* Lives through a history; stops at the first difference from the model.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "history.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static void
+run_tool (const char *const *argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *out = NULL;
+  g_autofree char *err = NULL;
+  int status = 0;
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status,
+                &error);
+  g_assert_no_error (error);
+  if (status != 0)
+    g_error ("%s: %s%s", argv[0], out, err);
+}
+
+guint
+history_below (History *self, guint n)
+{
+  return (guint) g_rand_int_range (self->rand, 0, (gint32) n);
+}
+
+void
+history_fail (History *self, const char *what)
+{
+  g_test_message ("seed %u in %s: %s\n%s", self->seed, self->directory, what, self->log->str);
+  g_print ("# seed %u in %s: %s\n%s", self->seed, self->directory, what, self->log->str);
+  g_error ("history of seed %u: %s", self->seed, what);
+}
+
+static void
+settle_on (History *self, World *before, World *after)
+{
+  g_autofree char *as_before = world_compare (before, self->last->seen);
+  g_autofree char *as_after = after != NULL ? world_compare (after, self->last->seen) : NULL;
+
+  if (as_before != NULL && (after == NULL || as_after != NULL))
+    {
+      g_autofree char *what = g_strdup_printf ("neither as before (%s) nor as after (%s)",
+                                               as_before, as_after);
+
+      history_fail (self, what);
+    }
+  self->world = as_before == NULL ? before : after;
+  if (after != NULL)
+    world_free (as_before == NULL ? after : before);
+}
+
+static void
+set_last (History *self, LifeResult *result)
+{
+  g_clear_pointer (&self->last, life_result_free);
+  self->last = result;
+}
+
+/* Runs one command and holds what came of it against the model. */
+void
+history_step (History *self, const LifeCommand *command, int allowed_error)
+{
+  World *before = self->world;
+  World *after = world_copy (before);
+
+  world_apply (after, command);
+  set_last (self, life_run (self->directory, command));
+  self->was_killed = self->last->was_killed;
+  g_string_append_printf (self->log,
+                          "# verb %d '%s' keep %s discard %d scope %d disk %s fault %d %s "
+                          "%u -> %d %s\n",
+                          command->verb, command->name, command->keep, command->discards,
+                          command->scope, command->disk, command->fault, command->phase,
+                          command->delay, self->last->code,
+                          self->last->message ? self->last->message : "");
+  if (self->last->was_killed || (command->fault != FAULT_NONE && self->last->code >= 0))
+    {
+      /* The next start settles it; what was said to have failed must be as before, if it could
+       * be taken back, or go forward. */
+      set_last (self, life_run (self->directory, &(LifeCommand){ .verb = LIFE_LOOK }));
+      settle_on (self, before, after);
+      return;
+    }
+  if (self->last->code >= 0 && self->last->code != allowed_error)
+    history_fail (self, self->last->message);
+  if (self->last->code >= 0)
+    {
+      world_free (after);
+      settle_on (self, before, NULL);
+      return;
+    }
+  world_free (before);
+  settle_on (self, after, NULL);
+}
+
+void
+history_write (History *self, guint disk, gsize offset, gsize length, guint8 byte)
+{
+  g_autofree char *source = g_key_file_get_string (self->last->seen, "domain",
+                                                   disk == 0 ? "source.vda" : "source.vdb", NULL);
+  g_autofree char *write = g_strdup_printf ("write -P %u %zu %zu", byte, offset, length);
+  const char *argv[] = { "qemu-io", "-f", "qcow2", "-c", write, source, NULL };
+
+  run_tool (argv);
+  world_write (self->world, disk, offset, length, byte);
+  g_string_append_printf (self->log, "# %s %s\n", write, source);
+}
+
+/* Every image file is in some chain; nothing half made is left. */
+static void
+check_files (History *self)
+{
+  g_autofree char *images = g_build_filename (self->directory, "images", NULL);
+  g_autoptr (GDir) dir = g_dir_open (images, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_prefix (name, ".stemma-"))
+      history_fail (self, name);
+}
+
+static void
+make_machine (History *self)
+{
+  g_autofree char *images = g_build_filename (self->directory, "images", NULL);
+  g_autofree char *a = g_build_filename (images, "a.qcow2", NULL);
+  g_autofree char *b = g_build_filename (images, "b.qcow2", NULL);
+  g_autofree char *xml = g_strdup_printf (
+      "<domain type='qemu'><name>vm</name><memory>1024</memory><devices>"
+      "<disk type='file'><driver name='qemu' type='qcow2'/><source file='%s'/>"
+      "<target dev='vda'/></disk>"
+      "<disk type='file'><driver name='qemu' type='qcow2'/><source file='%s'/>"
+      "<target dev='vdb'/></disk></devices></domain>",
+      a, b);
+  const char *make_a[] = { "qemu-img", "create", "-q", "-f", "qcow2", a, "1M", NULL };
+  const char *make_b[] = { "qemu-img", "create", "-q", "-f", "qcow2", b, "1M", NULL };
+
+  g_assert_cmpint (g_mkdir (images, 0700), ==, 0);
+  run_tool (make_a);
+  run_tool (make_b);
+  self->world = world_new ();
+  history_step (self, &(LifeCommand){ .verb = LIFE_DEFINE, .name = xml }, -1);
+}
+
+History *
+history_begin (guint32 seed)
+{
+  History *self = g_new0 (History, 1);
+
+  self->seed = seed;
+  self->rand = g_rand_new_with_seed (seed);
+  self->directory = g_dir_make_tmp ("stemma-history-XXXXXX", NULL);
+  self->log = g_string_new (NULL);
+  make_machine (self);
+  return self;
+}
+
+void
+history_end (History *self)
+{
+  const char *remove[] = { "rm", "-rf", self->directory, NULL };
+
+  check_files (self);
+  run_tool (remove);
+  world_free (self->world);
+  set_last (self, NULL);
+  g_string_free (self->log, TRUE);
+  g_rand_free (self->rand);
+  g_free (self->directory);
+  g_free (self);
+}

@@ -1,0 +1,41 @@
+/* An independent model of what a user expects: snapshots by name, the bytes of each, the bytes of
+ * the disks, and nothing about files.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "life.h"
+
+#define N_DISKS 2
+#define DISK_BYTES (1024 * 1024)
+
+typedef struct
+{
+  char *name;
+  char *parent;             /* "" for a root */
+  GBytes *content[N_DISKS]; /* NULL: the disk is not part of it */
+} Snap;
+
+typedef struct
+{
+  GHashTable *snaps; /* name → Snap */
+  char *current;     /* "" for none */
+  GBytes *disk[N_DISKS];
+} World;
+
+World *world_new (void);
+World *world_copy (const World *self);
+void world_free (World *self);
+char *world_pick (const World *self, GRand *rand); /* a snapshot's name, NULL when there is none */
+
+void world_write (World *self, guint disk, gsize offset, gsize length, guint8 byte);
+/* The world after a command that succeeded. */
+void world_apply (World *self, const LifeCommand *command);
+/* Whether a revert to `name` would lose bytes that no snapshot has. */
+gboolean world_loses (const World *self, const char *name);
+
+/* NULL when what the service showed, and the bytes on disk, are this world; else what differs. */
+char *world_compare (const World *self, GKeyFile *seen);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (World, world_free)
