@@ -165,7 +165,12 @@ use_log (sqlite3 *db, GError **error)
       && g_strcmp0 ((const char *) sqlite3_column_text (statement, 0), "wal") == 0)
     return TRUE;
 
-  stm_sqlite_set_error (db, result == SQLITE_ROW ? SQLITE_ERROR : result, what, error);
+  if (result == SQLITE_ROW)
+    g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED,
+                 "cannot %s in %s: its file system does not support it", what,
+                 sqlite3_db_filename (db, "main"));
+  else
+    stm_sqlite_set_error (db, result, what, error);
   return FALSE;
 }
 
@@ -179,6 +184,7 @@ make_database (const StmStateDirectory *directory, GError **error)
   g_autoptr (StmDatabase) made = database_new (path);
 
   if (!stm_state_directory_make_file (directory, NEW_NAME, error) || !connect_to (made, path, error)
+      || !stm_sqlite_exec (made->db, pragmas, "set up the store", error)
       || !stm_schema_upgrade (made->db, error) || !use_log (made->db, error))
     return FALSE;
 

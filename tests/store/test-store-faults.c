@@ -192,8 +192,7 @@ make_with_fault (FaultVfs *vfs, const Fault *fault, guint nth)
     g_assert_error (error, STEMMA_ERROR, (int) fault->code);
   g_assert_true (has_fired || store != NULL);
 
-  g_autoptr (StmModel) read = reload (directory, NULL);
-
+  stm_model_free (reload (directory, NULL));
   return has_fired;
 }
 
