@@ -154,3 +154,43 @@ stm_sample_set_current (StmChange *change, guint number)
 
   stm_change_set_current (change, id);
 }
+
+void
+stm_sample_put_named (StmChange *change, guint number, guint parent, guint frozen, const char *name)
+{
+  g_autoptr (StmMoment) moment = stm_sample_snapshot (number, parent, frozen);
+  g_autoptr (StmMoment) renamed = stm_moment_with_name (moment, name);
+
+  stm_change_put_moment (change, renamed);
+}
+
+StmModel *
+stm_sample_model (void)
+{
+  g_autoptr (StmModel) model = stm_model_new ();
+  g_autoptr (StmChange) alpha = stm_change_new (STM_SAMPLE_ALPHA);
+  g_autoptr (StmChange) beta = stm_change_new (STM_SAMPLE_BETA);
+  g_autoptr (StmMoment) checkpoint = stm_sample_checkpoint (9, 0);
+
+  stm_sample_set_domain (alpha, "alpha", 3);
+  stm_sample_put_image (alpha, 1, 0);
+  stm_sample_put_image (alpha, 2, 1);
+  stm_sample_put_image (alpha, 3, 2);
+  /* Children before their parents. */
+  stm_sample_put_snapshot (alpha, 3, 1, 0);
+  stm_sample_put_snapshot (alpha, 2, 1, 2);
+  stm_sample_put_snapshot (alpha, 1, 0, 1);
+  stm_change_put_moment (alpha, checkpoint);
+  stm_sample_set_current (alpha, 2);
+  alpha->generation = 5;
+  alpha->service_generation = 8;
+  stm_model_apply (model, alpha);
+
+  stm_sample_set_domain (beta, "beta", 10);
+  stm_sample_put_image (beta, 1, 0);
+  stm_sample_put_image (beta, 10, 1);
+  beta->generation = 1;
+  stm_model_apply (model, beta);
+
+  return g_steal_pointer (&model);
+}

@@ -4,9 +4,10 @@
  */
 #pragma once
 
-#include "stm-change.h"
+#include "stm-model.h"
 
-#define STM_SAMPLE_DOMAIN "d0000000000000000000000000000001"
+#define STM_SAMPLE_ALPHA "d0000000000000000000000000000001"
+#define STM_SAMPLE_BETA "d0000000000000000000000000000002"
 
 /* 32 hexadecimal digits that end in the number. */
 char *stm_sample_id (guint number);
@@ -24,8 +25,14 @@ StmDomain *stm_sample_domain (const char *id, const char *name, guint active);
 
 /* The same, put into a change. */
 void stm_sample_put_snapshot (StmChange *change, guint number, guint parent, guint frozen);
+void stm_sample_put_named (StmChange *change, guint number, guint parent, guint frozen,
+                           const char *name);
 void stm_sample_put_image (StmChange *change, guint number, guint backing);
 void stm_sample_set_domain (StmChange *change, const char *name, guint active);
 void stm_sample_remove_moment (StmChange *change, guint number);
 void stm_sample_remove_image (StmChange *change, guint number);
 void stm_sample_set_current (StmChange *change, guint number);
+
+/* alpha: images 1 <- 2 <- 3 (active); snapshots s1 (frozen 1) <- s2 (frozen 2, current), s3 on s1
+ * without a disk; checkpoint c9. beta: a clone, image 10 (active) over 1. */
+StmModel *stm_sample_model (void);
