@@ -137,7 +137,7 @@ stm_image_place_open (const StmPathPolicy *policy, const char *path, GError **er
   int fd = open_parent (stm_path_policy_root_of (policy, path), directory);
 
   if (fd < 0)
-    stm_image_place_set_error (error, errno, "opening directory %s", directory);
+    stm_image_place_set_error (error, errno, "opening the directory of image %s", path);
 
   return fd;
 }
