@@ -106,7 +106,7 @@ def heads(project, report):
             report.problem(source, 1, 'has no head paragraph')
         if SPDX not in head:
             report.problem(source, 1, 'has no SPDX line in its head')
-    for path in project.files('tests/**/*.py', 'tests/**/*.sh', 'tests/run', 'data/demo',
+    for path in project.files('tests/**/*.py', 'tests/**/*.sh', 'tests/run', 'tests/memcheck/stemmad', 'data/demo',
                               'data/install-packages', 'data/**/*.sh', 'data/**/*.py'):
         lines = path.read_text().splitlines()[:HEAD_LINES]
         if not any(SPDX in line for line in lines):
