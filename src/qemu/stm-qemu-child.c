@@ -122,6 +122,17 @@ change_user (const StmQemuChild *child)
              : 0;
 }
 
+/* With the thread that forked us, to be exact. */
+static void
+die_with_parent (const StmQemuChild *child, int control_fd)
+{
+  if (prctl (PR_SET_PDEATHSIG, SIGKILL) != 0)
+    fail (control_fd, STEP_PRIVILEGES);
+  /* One that died before the call sends none. */
+  if (getppid () != child->parent)
+    _exit (EXIT_BEFORE_EXEC);
+}
+
 void
 stm_qemu_child_run (const StmQemuChild *child)
 {
@@ -145,12 +156,10 @@ stm_qemu_child_run (const StmQemuChild *child)
     fail (control_fd, STEP_LIMITS);
   if (change_user (child) != 0)
     fail (control_fd, STEP_USER);
-  /* The kernel clears the parent-death signal when the user changes: after it. And a parent that
-   * died before the call sends none: look whether it is still there. */
-  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl (PR_SET_PDEATHSIG, SIGKILL) != 0)
+  if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     fail (control_fd, STEP_PRIVILEGES);
-  if (getppid () != child->parent)
-    _exit (EXIT_BEFORE_EXEC);
+  /* Once more: the kernel forgets it when the user changes. */
+  die_with_parent (child, control_fd);
 
   execve (child->binary, child->arguments, child->environment);
   fail (control_fd, STEP_EXEC);

@@ -23,12 +23,14 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Of what it says on standard error, the end is shown. */
 #define MAX_WORDS 2048
 #define MAX_PASSWD_BYTES (64 * 1024)
+#define EXEC_TIMEOUT_S 30
 
 struct _StmQemuProcess
 {
@@ -145,9 +147,12 @@ find_user (const char *name, StmQemuChild *child, GError **error)
 static gboolean
 release_child (int control_fd, const char *binary, GError **error)
 {
+  const struct timeval timeout = { .tv_sec = EXEC_TIMEOUT_S };
   StmQemuChildFailure failure = { 0 };
   ssize_t n_read;
 
+  /* To load a program can wait for a disk that does not answer. */
+  (void) setsockopt (control_fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   if (send (control_fd, "g", 1, MSG_NOSIGNAL) != 1)
     return fail_start (error, errno, binary);
   /* The other end closes by itself when exec succeeds. */
@@ -162,6 +167,8 @@ release_child (int control_fd, const char *binary, GError **error)
 
       return fail_start (error, failure.number, what);
     }
+  if (n_read < 0)
+    return fail_start (error, errno == EAGAIN ? ETIMEDOUT : errno, binary);
 
   return TRUE;
 }
