@@ -58,7 +58,7 @@ void stm_survey_add_name (StmSurvey *self, const char *path); /* a file that exi
 
 /* Reading. */
 const StmFacts *stm_survey_get (const StmSurvey *self, const char *path); /* NULL: not looked at */
-GPtrArray *stm_survey_list (const StmSurvey *self); /* StmFacts, borrowed */
+GPtrArray *stm_survey_list (const StmSurvey *self);                       /* StmFacts, borrowed */
 gboolean stm_survey_has_name (const StmSurvey *self, const char *path);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmFacts, stm_facts_free)
