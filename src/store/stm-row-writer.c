@@ -28,7 +28,6 @@ typedef enum
   REMOVE_MOMENT_DISKS,
   ADD_MOMENT_DISK,
   REMOVE_CURRENT,
-  REMOVE_CURRENT_MOMENT,
   SET_CURRENT,
   PUT_IMAGE,
   REMOVE_IMAGE,
@@ -72,7 +71,6 @@ static const char *const statement_sql[] = {
   [ADD_MOMENT_DISK] = "INSERT INTO moment_disk (moment, position, target, mode, frozen, overlay,"
                       " format, tag, bitmap) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
   [REMOVE_CURRENT] = "DELETE FROM current WHERE domain = ?1",
-  [REMOVE_CURRENT_MOMENT] = "DELETE FROM current WHERE domain = ?1 AND moment = ?2",
   [SET_CURRENT] = "INSERT INTO current (domain, moment) VALUES (?1, ?2)"
                   " ON CONFLICT (domain) DO UPDATE SET moment = excluded.moment",
   [PUT_IMAGE] = "INSERT INTO image (domain, path, target, image_index, format, backing, origin,"
@@ -299,13 +297,75 @@ remove_moment (StmRowWriter *self, gint64 domain, const char *id, GError **error
 {
   gint64 moment;
 
-  /* As in the tree, a moment that goes is not the current one any more. */
   return find_moment (self, domain, id, &moment, error)
-         && RUN (self, REMOVE_CURRENT_MOMENT, "remove a moment", error, STM_NUMBER (domain),
-                 STM_TEXT (id))
          && RUN (self, REMOVE_MOMENT_DISKS, "remove a moment", error, STM_NUMBER (moment))
          && RUN (self, REMOVE_MOMENT, "remove a moment", error, STM_NUMBER (domain), STM_TEXT (id))
          && require_hit (self, "moment", id, error);
+}
+
+/* Collects the moment and those of its parents that this change brings, from the lowest up to the
+ * first that has its parent. A ring, which the model refuses, ends it too. */
+static gboolean
+collect_line (StmRowWriter *self, gint64 domain, GHashTable *waiting, const StmMoment *moment,
+              GPtrArray *line, GError **error)
+{
+  while (moment != NULL && line->len < g_hash_table_size (waiting))
+    {
+      gint64 parent = -1;
+
+      g_ptr_array_add (line, (StmMoment *) moment);
+      if (moment->parent == NULL)
+        return TRUE;
+      if (!find_moment (self, domain, moment->parent, &parent, error))
+        return FALSE;
+      moment = parent < 0 ? g_hash_table_lookup (waiting, moment->parent) : NULL;
+    }
+
+  return TRUE;
+}
+
+/* In the order of stm_model_apply(), new parents before their children: it decides on the order of
+ * siblings of one time of creation. */
+static gboolean
+put_line (StmRowWriter *self, gint64 domain, GHashTable *waiting, const StmMoment *moment,
+          GError **error)
+{
+  g_autoptr (GPtrArray) line = g_ptr_array_new ();
+
+  if (!collect_line (self, domain, waiting, moment, line, error))
+    return FALSE;
+  for (guint i = line->len; i > 0; i--)
+    {
+      const StmMoment *next = g_ptr_array_index (line, i - 1);
+
+      if (g_hash_table_remove (waiting, next->id) && !put_moment (self, domain, next, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+static gboolean
+put_moments (StmRowWriter *self, gint64 domain, const GPtrArray *moments, GError **error)
+{
+  g_autoptr (GHashTable) waiting = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < moments->len; i++)
+    {
+      StmMoment *moment = g_ptr_array_index (moments, i);
+
+      g_hash_table_insert (waiting, (char *) moment->id, moment);
+    }
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = g_ptr_array_index (moments, i);
+
+      if (g_hash_table_contains (waiting, moment->id)
+          && !put_line (self, domain, waiting, moment, error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 static gboolean
@@ -314,11 +374,8 @@ write_moments (StmRowWriter *self, gint64 domain, const StmChange *change, GErro
   for (guint i = 0; i < change->removed_moments->len; i++)
     if (!remove_moment (self, domain, g_ptr_array_index (change->removed_moments, i), error))
       return FALSE;
-  for (guint i = 0; i < change->put_moments->len; i++)
-    if (!put_moment (self, domain, g_ptr_array_index (change->put_moments, i), error))
-      return FALSE;
 
-  return TRUE;
+  return put_moments (self, domain, change->put_moments, error);
 }
 
 static gboolean

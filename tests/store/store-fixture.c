@@ -315,6 +315,24 @@ sample_define (guint domain, guint64 generation)
   return change;
 }
 
+StmStore *
+store_with_snapshots (const char *directory, guint n_snapshots)
+{
+  StmStore *store = open_store (directory, NULL);
+  g_autoptr (StmChange) change = sample_define (1, 1);
+
+  for (guint i = 0; i < n_snapshots; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("s%u", i);
+      g_autofree char *parent = i == 0 ? NULL : sample_id (100 + i - 1);
+      g_autoptr (StmMoment) moment = sample_moment (100 + i, name, parent);
+
+      stm_change_put_moment (change, moment);
+    }
+  write_ok (store, change);
+  return store;
+}
+
 static void
 assert_variants_equal (GVariant *floating_a, GVariant *floating_b)
 {

@@ -40,6 +40,9 @@ StmChange *sample_change (guint domain, guint64 generation);
 /* The change that brings a domain named "domain-<n>", with its definition and one image. */
 StmChange *sample_define (guint domain, guint64 generation);
 
+/* A store with domain 1 and, one on the other, the snapshots "s0", "s1" …, ids from 100. */
+StmStore *store_with_snapshots (const char *directory, guint n_snapshots);
+
 void assert_models_equal (const StmModel *a, const StmModel *b);
 
 typedef char StoreDirectory;

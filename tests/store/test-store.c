@@ -12,25 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A store with domain 1 and, in a row, the snapshots "s0" … */
-static StmStore *
-store_with_snapshots (const char *directory, guint n_snapshots)
-{
-  StmStore *store = open_store (directory, NULL);
-  g_autoptr (StmChange) change = sample_define (1, 1);
-
-  for (guint i = 0; i < n_snapshots; i++)
-    {
-      g_autofree char *name = g_strdup_printf ("s%u", i);
-      g_autofree char *parent = i == 0 ? NULL : sample_id (100 + i - 1);
-      g_autoptr (StmMoment) moment = sample_moment (100 + i, name, parent);
-
-      stm_change_put_moment (change, moment);
-    }
-  write_ok (store, change);
-  return store;
-}
-
 static void
 test_empty (void)
 {
@@ -159,6 +140,36 @@ test_siblings (void)
       child = stm_tree_next_sibling (tree, child->id);
     }
   g_assert_null (child);
+}
+
+/* A change may bring a child before its parent; the parent then comes before its own siblings. */
+static void
+test_siblings_of_one_change (void)
+{
+  g_autoptr (StoreDirectory) directory = store_directory_new ();
+  g_autoptr (StmModel) model = stm_model_new ();
+  g_autoptr (StmChange) change = sample_define (1, 1);
+  g_autofree char *parent = sample_id (102);
+  g_autofree char *upper = sample_id (104);
+  g_autoptr (StmMoment) child = sample_moment (100, "child", parent);
+  g_autoptr (StmMoment) first = sample_moment (101, "first", upper);
+  g_autoptr (StmMoment) second = sample_moment (102, "second", upper);
+  g_autoptr (StmMoment) third = sample_moment (103, "third", NULL);
+  g_autoptr (StmMoment) fourth = sample_moment (104, "fourth", NULL);
+  StmStore *store = open_store (directory, NULL);
+
+  stm_change_put_moment (change, child);
+  stm_change_put_moment (change, first);
+  stm_change_put_moment (change, second);
+  stm_change_put_moment (change, third);
+  stm_change_put_moment (change, fourth);
+  write_ok (store, change);
+  close_store (store);
+  stm_model_apply (model, change);
+
+  g_autoptr (StmModel) read = reload (directory, NULL);
+
+  assert_models_equal (model, read);
 }
 
 static void
@@ -375,405 +386,6 @@ test_removed_entry (void)
   g_assert_cmpuint (n_journal, ==, 0);
 }
 
-/* Answers of many writes that are queued at once. */
-typedef struct
-{
-  StmStore *store;
-  guint n_answers;
-  guint n_failed;
-  GArray *order; /* of guint */
-} Answers;
-
-typedef struct
-{
-  Answers *answers;
-  guint number;
-} Asked;
-
-static void
-on_written (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autofree Asked *asked = user_data;
-  g_autoptr (GError) error = NULL;
-
-  if (!stm_store_write_finish (asked->answers->store, result, &error))
-    asked->answers->n_failed++;
-  g_array_append_val (asked->answers->order, asked->number);
-  asked->answers->n_answers++;
-}
-
-static void
-ask (Answers *answers, StmChange *change, guint number)
-{
-  Asked *asked = g_new (Asked, 1);
-
-  asked->answers = answers;
-  asked->number = number;
-  stm_store_write_async (answers->store, change, STM_JOURNAL_NONE, /* entry= */ NULL, on_written,
-                         asked);
-}
-
-static void
-wait_for_answers (Answers *answers, guint n)
-{
-  while (answers->n_answers < n)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-/* The store thread waits in here until the test lets it go, so that writes pile up behind it. */
-static void
-wait_at_gate (const StmJournalEntry *entry, StmJournalAction action, gpointer user_data)
-{
-  g_async_queue_pop (user_data);
-}
-
-static void
-test_bad_change_among_good_ones (void)
-{
-  enum
-  {
-    N_WRITES = 50,
-    BAD = 20
-  };
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (GAsyncQueue) gate = g_async_queue_new ();
-  g_autoptr (GArray) order = g_array_new (FALSE, FALSE, sizeof (guint));
-  g_autofree char *base = sample_id (100);
-  g_autofree char *unknown = sample_id (99999);
-  g_autofree char *domain = sample_id (1);
-  StmStore *store = store_with_snapshots (directory, 1);
-  Answers answers = { .store = store, .order = order };
-
-  stm_store_set_hook (store, wait_at_gate, gate);
-  for (guint i = 0; i < N_WRITES; i++)
-    {
-      g_autoptr (StmChange) change = sample_change (1, 2 + i);
-      g_autofree char *name = g_strdup_printf ("w%u", i);
-      g_autoptr (StmMoment) moment = sample_moment (1000 + i, name, i == BAD ? unknown : base);
-
-      stm_change_put_moment (change, moment);
-      ask (&answers, change, i);
-    }
-  for (guint i = 0; i < N_WRITES; i++)
-    g_async_queue_push (gate, gate);
-  wait_for_answers (&answers, N_WRITES);
-  close_store (store);
-
-  for (guint i = 0; i < N_WRITES; i++)
-    g_assert_cmpuint (g_array_index (order, guint, i), ==, i);
-  g_assert_cmpuint (answers.n_failed, ==, 1);
-
-  g_autoptr (StmModel) read = reload (directory, NULL);
-  const StmTree *tree = stm_model_tree (read, domain, STM_MOMENT_SNAPSHOT);
-
-  g_assert_cmpuint (stm_tree_count (tree), ==, 1 + N_WRITES - 1);
-  g_assert_null (stm_tree_find (tree, "w20"));
-}
-
-/* One transaction for all that waits: counted by what the log gains. */
-static void
-test_group_commit (void)
-{
-  enum
-  {
-    N_WRITES = 100
-  };
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (GAsyncQueue) gate = g_async_queue_new ();
-  g_autoptr (GArray) order = g_array_new (FALSE, FALSE, sizeof (guint));
-  g_autofree char *log = store_file (directory, "-wal");
-  StmStore *store = store_with_snapshots (directory, 1);
-  Answers answers = { .store = store, .order = order };
-  GStatBuf before, single, all;
-
-  g_assert_cmpint (g_stat (log, &before), ==, 0);
-  stm_store_set_hook (store, wait_at_gate, gate);
-  for (guint i = 0; i <= N_WRITES; i++)
-    {
-      g_autoptr (StmChange) change = sample_change (1, 2 + i);
-
-      ask (&answers, change, i);
-      /* The first is taken alone, and holds the thread at the gate while the others queue. */
-      if (i == 0)
-        while (g_async_queue_length (gate) > -1)
-          g_thread_yield ();
-    }
-  g_assert_cmpint (g_stat (log, &single), ==, 0);
-  for (guint i = 0; i <= N_WRITES; i++)
-    g_async_queue_push (gate, gate);
-  wait_for_answers (&answers, N_WRITES + 1);
-  g_assert_cmpint (g_stat (log, &all), ==, 0);
-  close_store (store);
-
-  g_assert_cmpuint (answers.n_failed, ==, 0);
-  g_assert_cmpint (single.st_size, >, before.st_size);
-  g_assert_cmpint (all.st_size - single.st_size, <, 3 * (single.st_size - before.st_size));
-}
-
-/* A change that the rows refuse, and why. */
-typedef void (*Spoil) (StmChange *change);
-
-static void
-spoil_domain (StmChange *change)
-{
-  g_free (change->domain_id);
-  change->domain_id = sample_id (77);
-}
-
-static void
-spoil_parent (StmChange *change)
-{
-  g_autofree char *unknown = sample_id (99999);
-  g_autoptr (StmMoment) moment = sample_moment (300, "orphan", unknown);
-
-  stm_change_put_moment (change, moment);
-}
-
-static void
-spoil_definition (StmChange *change)
-{
-  g_autoptr (StmDomain) domain = sample_domain (1, "domain-1", "no-such-hash");
-
-  stm_change_set_domain (change, domain);
-}
-
-static void
-spoil_name (StmChange *change)
-{
-  g_autoptr (StmDomain) domain = sample_domain (1, "domain-2", "hash-1");
-
-  stm_change_set_domain (change, domain);
-}
-
-static void
-spoil_removal (StmChange *change)
-{
-  g_autofree char *parent = sample_id (100);
-
-  stm_change_remove_moment (change, parent);
-}
-
-static void
-spoil_unknown_removal (StmChange *change)
-{
-  g_autofree char *unknown = sample_id (99999);
-
-  stm_change_remove_moment (change, unknown);
-}
-
-static void
-spoil_unknown_image (StmChange *change)
-{
-  stm_change_remove_image (change, "/images/unknown");
-}
-
-static void
-spoil_current (StmChange *change)
-{
-  g_autofree char *unknown = sample_id (99999);
-
-  stm_change_set_current (change, unknown);
-}
-
-static void
-spoil_owner (StmChange *change)
-{
-  g_autoptr (StmMoment) of_domain_2 = sample_moment (900, "stolen", NULL);
-
-  stm_change_put_moment (change, of_domain_2);
-}
-
-static void
-spoil_size (StmChange *change)
-{
-  g_autoptr (StmImage) image = stm_image_new (&(StmImage){ .path = "/images/huge",
-                                                           .target = "vda",
-                                                           .index = 9,
-                                                           .format = "raw",
-                                                           .origin = STM_IMAGE_MADE,
-                                                           .capacity = G_MAXUINT64 });
-
-  stm_change_put_image (change, image);
-}
-
-static void
-spoil_generation (StmChange *change)
-{
-  change->service_generation = G_MAXUINT64;
-}
-
-typedef struct
-{
-  const char *name;
-  Spoil spoil;
-  StemmaError code;
-} Refusal;
-
-static const Refusal refusals[] = {
-  { "domain unknown", spoil_domain, STEMMA_ERROR_FAILED },
-  { "parent unknown", spoil_parent, STEMMA_ERROR_FAILED },
-  { "definition unknown", spoil_definition, STEMMA_ERROR_FAILED },
-  { "name of another domain", spoil_name, STEMMA_ERROR_FAILED },
-  { "removal of a parent", spoil_removal, STEMMA_ERROR_FAILED },
-  { "removal of an unknown moment", spoil_unknown_removal, STEMMA_ERROR_FAILED },
-  { "removal of an unknown image", spoil_unknown_image, STEMMA_ERROR_FAILED },
-  { "current unknown", spoil_current, STEMMA_ERROR_FAILED },
-  { "moment of another domain", spoil_owner, STEMMA_ERROR_FAILED },
-  { "size out of range", spoil_size, STEMMA_ERROR_TOO_LARGE },
-  { "generation out of range", spoil_generation, STEMMA_ERROR_TOO_LARGE },
-};
-
-static void
-test_refused_write_leaves_nothing (gconstpointer data)
-{
-  const Refusal *refusal = data;
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  StmStore *store = store_with_snapshots (directory, 3);
-  g_autoptr (StmChange) other = sample_define (2, 2);
-  g_autoptr (StmMoment) of_other = sample_moment (900, "theirs", NULL);
-  g_autoptr (StmChange) change = sample_change (1, 50);
-  g_autoptr (StmMoment) added = sample_moment (250, "added", NULL);
-  g_autoptr (StmImage) image = sample_image ("/images/added", NULL);
-  g_autoptr (StmPlan) plan = sample_plan (500, 1);
-  g_autoptr (StmJournalEntry) entry = stm_journal_entry_new (plan, 0, 1);
-  g_autoptr (GError) error = NULL;
-  guint n_journal;
-
-  stm_change_put_moment (other, of_other);
-  write_ok (store, other);
-  close_store (store);
-
-  g_autoptr (StmModel) before = reload (directory, NULL);
-
-  store = open_store (directory, NULL);
-  stm_change_put_moment (change, added);
-  stm_change_put_image (change, image);
-  refusal->spoil (change);
-  g_assert_false (write_and_wait (store, change, STM_JOURNAL_PUT, entry, &error));
-  g_assert_error (error, STEMMA_ERROR, (int) refusal->code);
-  close_store (store);
-
-  g_autoptr (StmModel) after = reload (directory, &n_journal);
-
-  assert_models_equal (before, after);
-  g_assert_cmpuint (n_journal, ==, 0);
-}
-
-static void
-test_current_goes_with_its_moment (void)
-{
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  StmStore *store = store_with_snapshots (directory, 1);
-  g_autoptr (StmChange) set = sample_change (1, 2);
-  g_autoptr (StmChange) removal = sample_change (1, 3);
-  g_autofree char *moment = sample_id (100);
-  g_autofree char *domain = sample_id (1);
-
-  stm_change_set_current (set, moment);
-  write_ok (store, set);
-  stm_change_remove_moment (removal, moment);
-  write_ok (store, removal);
-  close_store (store);
-
-  g_autoptr (StmModel) read = reload (directory, NULL);
-
-  g_assert_null (stm_tree_current (stm_model_tree (read, domain, STM_MOMENT_SNAPSHOT)));
-}
-
-static void
-test_closed_store_answers (void)
-{
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (StmStore) store = open_store (directory, NULL);
-  g_autoptr (StmChange) change = sample_define (1, 1);
-  g_autoptr (GError) error = NULL;
-
-  stm_store_close_sync (store);
-  stm_store_close_sync (store);
-  g_assert_false (write_and_wait (store, change, STM_JOURNAL_NONE, NULL, &error));
-  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED);
-}
-
-static void
-test_queued_writes_survive_close (void)
-{
-  enum
-  {
-    N_WRITES = 40
-  };
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (GArray) order = g_array_new (FALSE, FALSE, sizeof (guint));
-  StmStore *store = store_with_snapshots (directory, 0);
-  Answers answers = { .store = store, .order = order };
-  g_autofree char *domain = sample_id (1);
-
-  for (guint i = 0; i < N_WRITES; i++)
-    {
-      g_autoptr (StmChange) change = sample_change (1, 2 + i);
-
-      ask (&answers, change, i);
-    }
-  stm_store_close_sync (store);
-  wait_for_answers (&answers, N_WRITES);
-  g_object_unref (store);
-  g_assert_cmpuint (answers.n_failed, ==, 0);
-
-  g_autoptr (StmModel) read = reload (directory, NULL);
-
-  g_assert_cmpuint (stm_model_generation (read, domain), ==, 1 + N_WRITES);
-}
-
-static void
-note_context (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  *(GMainContext **) user_data = g_main_context_ref_thread_default ();
-  g_assert_true (stm_store_write_finish (STM_STORE (source), result, NULL));
-}
-
-static void
-test_answer_comes_to_the_callers_context (void)
-{
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (GMainContext) context = g_main_context_new ();
-  g_autoptr (GMainContext) answered = NULL;
-  g_autoptr (StmChange) change = sample_define (1, 1);
-  StmStore *store = open_store (directory, NULL);
-
-  g_main_context_push_thread_default (context);
-  stm_store_write_async (store, change, STM_JOURNAL_NONE, NULL, note_context, &answered);
-  while (answered == NULL)
-    g_main_context_iteration (context, TRUE);
-  g_main_context_pop_thread_default (context);
-  g_assert_true (answered == context);
-  close_store (store);
-}
-
-static void
-on_dropped (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  *(gboolean *) user_data = TRUE;
-}
-
-/* The last reference goes with the answer, in the context and not on the store thread. */
-static void
-test_last_reference_may_be_the_answers (void)
-{
-  g_autoptr (StoreDirectory) directory = store_directory_new ();
-  g_autoptr (StmChange) change = sample_define (1, 1);
-  gboolean is_answered = FALSE;
-  StmStore *store = open_store (directory, NULL);
-
-  stm_store_write_async (store, change, STM_JOURNAL_NONE, NULL, on_dropped, &is_answered);
-  g_object_unref (store);
-  while (!is_answered)
-    g_main_context_iteration (NULL, TRUE);
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-
-  /* Closed by its end: it can be opened again. */
-  stm_model_free (reload (directory, NULL));
-}
-
 static void
 count_hook (const StmJournalEntry *entry, StmJournalAction action, gpointer user_data)
 {
@@ -812,36 +424,20 @@ main (int argc, char **argv)
   g_test_add_func ("/store/open/wide-modes-are-narrowed", test_wide_modes_are_narrowed);
   g_test_add_func ("/store/round-trip/every-field-comes-back", test_round_trip);
   g_test_add_func ("/store/round-trip/siblings-keep-their-order", test_siblings);
+  g_test_add_func ("/store/round-trip/siblings-of-one-change-keep-their-order",
+                   test_siblings_of_one_change);
   g_test_add_func ("/store/round-trip/deep-chain-is-read", test_deep_chain);
   g_test_add_func ("/store/round-trip/names-can-be-swapped", test_names_swap);
   g_test_add_func ("/store/round-trip/removed-domain-takes-all-with-it", test_remove_domain);
   g_test_add_func ("/store/round-trip/generation-outlives-the-last-domain",
                    test_generation_outlives_domains);
-  g_test_add_func ("/store/round-trip/current-goes-with-its-moment",
-                   test_current_goes_with_its_moment);
   g_test_add_func ("/store/definition/is-read-by-hash", test_definition);
   g_test_add_func ("/store/definition/unused-ones-go-at-start", test_unused_definitions_go);
   g_test_add_func ("/store/definition/stays-while-an-operation-is-not-settled",
                    test_unsettled_operation_keeps_definitions);
   g_test_add_func ("/store/journal/entry-comes-back-with-its-plan", test_journal_round_trip);
   g_test_add_func ("/store/journal/removed-entry-is-gone-after-reopen", test_removed_entry);
-  g_test_add_func ("/store/group/bad-change-fails-alone-and-in-order",
-                   test_bad_change_among_good_ones);
-  g_test_add_func ("/store/group/waiting-writes-share-a-transaction", test_group_commit);
-  g_test_add_func ("/store/close/queued-writes-are-done-first", test_queued_writes_survive_close);
-  g_test_add_func ("/store/close/later-calls-are-answered", test_closed_store_answers);
-  g_test_add_func ("/store/answer/comes-to-the-callers-context",
-                   test_answer_comes_to_the_callers_context);
-  g_test_add_func ("/store/answer/may-hold-the-last-reference",
-                   test_last_reference_may_be_the_answers);
   g_test_add_func ("/store/hook/sees-durable-writes-only", test_hook_sees_durable_writes_only);
-  for (gsize i = 0; i < G_N_ELEMENTS (refusals); i++)
-    {
-      g_autofree char *name = g_strdelimit (g_strdup (refusals[i].name), " ", '-');
-      g_autofree char *path = g_strconcat ("/store/refused-write-leaves-nothing/", name, NULL);
-
-      g_test_add_data_func (path, &refusals[i], test_refused_write_leaves_nothing);
-    }
 
   return g_test_run ();
 }
