@@ -1,0 +1,297 @@
+/* The composition root: reads options and configuration, makes driver, registry and daemon, and
+ * lets them run. The only file that names them together.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stemma-error.h"
+#include "stm-daemon.h"
+#include "stm-path-policy.h"
+#include "stm-polkit-authority.h"
+#include "stm-qemu-driver.h"
+#include "stm-registry.h"
+#include "stm-session-authority.h"
+
+#include <gio/gio.h>
+#include <locale.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* With --replace the service that goes may have a merge to bring to a safe end. */
+#define REPLACE_WAIT_SECONDS 100
+#define REPLACE_RETRY_MICROSECONDS (100 * 1000)
+
+typedef struct
+{
+  gboolean session;
+  gboolean system;
+  gboolean replace;
+  gboolean verbose;
+  gboolean version;
+  char *state_directory;
+  char *run_directory;
+  char *config_file;
+  char *qemu_binary;
+  char *qemu_user; /* empty: our own */
+  char *driver;
+  char **pools;
+} Settings;
+
+static void
+settings_clear (Settings *settings)
+{
+  g_free (settings->state_directory);
+  g_free (settings->run_directory);
+  g_free (settings->config_file);
+  g_free (settings->qemu_binary);
+  g_free (settings->qemu_user);
+  g_free (settings->driver);
+  g_strfreev (settings->pools);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Settings, settings_clear)
+
+static gboolean
+read_command_line (Settings *settings, int *argc, char ***argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "system", 0, 0, G_OPTION_ARG_NONE, &settings->system,
+      "Serve the system bus, ask polkit (default)", NULL },
+    { "session", 0, 0, G_OPTION_ARG_NONE, &settings->session,
+      "Serve the session bus, for this user alone", NULL },
+    { "replace", 0, 0, G_OPTION_ARG_NONE, &settings->replace,
+      "Take the place of a service that runs", NULL },
+    { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &settings->state_directory, "Where the store is",
+      "DIR" },
+    { "run-dir", 0, 0, G_OPTION_ARG_FILENAME, &settings->run_directory,
+      "Where records of running processes are", "DIR" },
+    { "config", 0, 0, G_OPTION_ARG_FILENAME, &settings->config_file, "The configuration", "FILE" },
+    { "qemu", 0, 0, G_OPTION_ARG_FILENAME, &settings->qemu_binary,
+      "The QEMU program that works on images", "BINARY" },
+    { "driver", 0, 0, G_OPTION_ARG_STRING, &settings->driver, "The hypervisor: qemu", "NAME" },
+    { "verbose", 0, 0, G_OPTION_ARG_NONE, &settings->verbose, "Say more", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &settings->version, "Print the version", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext)
+      context = g_option_context_new ("- keep the family tree of virtual machines");
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+  if (*argc > 1 || (settings->session && settings->system)
+      || g_strcmp0 (settings->driver != NULL ? settings->driver : "qemu", "qemu") != 0)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "the command line is not understood; --help lists the options, the one driver "
+                   "is qemu, and --system and --session exclude each other");
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static char *
+default_config_file (const Settings *settings)
+{
+  if (settings->session)
+    return g_build_filename (g_get_user_config_dir (), "stemma.conf", NULL);
+
+  return g_strdup (STM_CONFIG_FILE);
+}
+
+static gboolean
+check_pools (const Settings *settings, GError **error)
+{
+  for (gsize i = 0; settings->pools != NULL && settings->pools[i] != NULL; i++)
+    {
+      if (!stm_path_is_plain (settings->pools[i], error))
+        {
+          g_prefix_error (error, "[paths] pools: ");
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+/* What the command line says goes before what the file says. */
+static gboolean
+read_config (Settings *settings, GError **error)
+{
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autofree char *path = settings->config_file != NULL ? g_strdup (settings->config_file)
+                                                        : default_config_file (settings);
+  g_autoptr (GError) problem = NULL;
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, &problem))
+    {
+      if (settings->config_file == NULL
+          && g_error_matches (problem, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        return TRUE;
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "the configuration '%s' cannot be read: %s", path, problem->message);
+      return FALSE;
+    }
+
+  settings->pools = g_key_file_get_string_list (file, "paths", "pools", NULL, NULL);
+  settings->qemu_user = g_key_file_get_string (file, "qemu", "user", NULL);
+  if (settings->qemu_binary == NULL)
+    settings->qemu_binary = g_key_file_get_string (file, "qemu", "binary", NULL);
+  return check_pools (settings, error);
+}
+
+static gboolean
+fill_in_directories (Settings *settings, GError **error)
+{
+  if (settings->state_directory == NULL)
+    settings->state_directory = settings->session
+                                    ? g_build_filename (g_get_user_data_dir (), "stemma", NULL)
+                                    : g_build_filename (STM_STATE_PARENT, "stemma", NULL);
+  if (settings->run_directory == NULL)
+    settings->run_directory = settings->session
+                                  ? g_build_filename (g_get_user_runtime_dir (), "stemma", NULL)
+                                  : g_strdup ("/run/stemma");
+  if (g_mkdir_with_parents (settings->run_directory, 0700) == 0)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_READ_ONLY,
+               "the directory '%s' cannot be made: %s; choose another one with --run-dir",
+               settings->run_directory, g_strerror (errno));
+  return FALSE;
+}
+
+/* Whom QEMU runs as: as root another user, unless the configuration says otherwise. */
+static const char *
+endpoint_user (const Settings *settings)
+{
+  if (settings->qemu_user != NULL)
+    return *settings->qemu_user != '\0' ? settings->qemu_user : NULL;
+
+  return !settings->session && geteuid () == 0 ? STM_QEMU_DEFAULT_USER : NULL;
+}
+
+/* For tests: dies as by a crash when the phase that STEMMA_STOP_AFTER names is durable. */
+static void
+on_phase (const char *phase, gpointer user_data)
+{
+  if (g_str_equal (phase, user_data))
+    kill (getpid (), SIGKILL);
+}
+
+static StmRegistry *
+open_registry (const Settings *settings, StmDriver *driver, GError **error)
+{
+  gint64 deadline = g_get_monotonic_time () + REPLACE_WAIT_SECONDS * G_USEC_PER_SEC;
+
+  while (TRUE)
+    {
+      g_autoptr (GError) problem = NULL;
+      StmRegistry *registry = stm_registry_open_sync (
+          driver, settings->state_directory, (const char *const *) settings->pools, &problem);
+
+      if (registry != NULL)
+        return registry;
+      if (!settings->replace || g_get_monotonic_time () > deadline
+          || !g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_BUSY))
+        {
+          g_propagate_error (error, g_steal_pointer (&problem));
+          return NULL;
+        }
+      /* The store of the one being replaced is closed when its last step is done. */
+      g_usleep (REPLACE_RETRY_MICROSECONDS);
+    }
+}
+
+static char *
+ask_hypervisor_version (StmDriver *driver)
+{
+  g_autoptr (GError) error = NULL;
+  char *version = stm_driver_get_version (driver, &error);
+
+  if (version != NULL)
+    return version;
+
+  g_warning ("QEMU does not tell its version: %s", error->message);
+  return g_strdup ("");
+}
+
+/* With --replace the name is taken first: it is what makes the other one go and close the store.
+ * Else last, when everything can be answered. */
+static gboolean
+serve (const Settings *settings, StmDaemon *daemon, GError **error)
+{
+  g_autoptr (StmDriver) driver = NULL;
+  g_autoptr (StmRegistry) registry = NULL;
+  g_autofree char *version = NULL;
+  const char *stop_after = g_getenv ("STEMMA_STOP_AFTER");
+  gboolean is_owner = FALSE;
+
+  if (settings->replace && !stm_daemon_own_name_sync (daemon, STM_NAME_REPLACE, error))
+    return FALSE;
+  driver = STM_DRIVER (stm_qemu_driver_new (settings->qemu_binary, endpoint_user (settings),
+                                            settings->run_directory));
+  version = ask_hypervisor_version (driver);
+  registry = open_registry (settings, driver, error);
+  if (registry == NULL)
+    return FALSE;
+  if (stop_after != NULL)
+    stm_registry_set_phase_hook (registry, on_phase, (gpointer) stop_after);
+
+  stm_daemon_publish (daemon, registry, version);
+  is_owner = settings->replace || stm_daemon_own_name_sync (daemon, STM_NAME_KEEP, error);
+  if (is_owner)
+    stm_daemon_run (daemon);
+  stm_registry_close_sync (registry);
+  return is_owner;
+}
+
+static gboolean
+run (const Settings *settings, GError **error)
+{
+  g_autoptr (GDBusConnection) connection = g_bus_get_sync (
+      settings->session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM, NULL, error);
+  g_autoptr (StmAuthority) authority = NULL;
+  g_autoptr (StmDaemon) daemon = NULL;
+  gboolean is_served = FALSE;
+
+  if (connection == NULL)
+    return FALSE;
+
+  /* The end of the bus is an end of ours, but an orderly one. */
+  g_dbus_connection_set_exit_on_close (connection, FALSE);
+  authority = settings->session ? stm_session_authority_new (geteuid ())
+                                : stm_polkit_authority_new ();
+  daemon = stm_daemon_new (connection, authority);
+  is_served = serve (settings, daemon, error);
+  /* Replies that are on their way. Without a bus there is nobody to get them. */
+  g_dbus_connection_flush_sync (connection, NULL, NULL);
+  return is_served;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_auto (Settings) settings = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  setlocale (LC_ALL, "");
+  umask (077);
+  if (!read_command_line (&settings, &argc, &argv, &error))
+    {
+      g_printerr ("stemmad: %s\n", error->message);
+      return 2;
+    }
+  if (settings.version)
+    {
+      g_print ("stemmad %s\n", STM_VERSION);
+      return 0;
+    }
+
+  g_log_set_debug_enabled (settings.verbose);
+  if (!read_config (&settings, &error) || !fill_in_directories (&settings, &error)
+      || !run (&settings, &error))
+    {
+      g_printerr ("stemmad: %s\n", error->message);
+      return 1;
+    }
+  return 0;
+}

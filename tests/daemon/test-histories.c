@@ -1,0 +1,228 @@
+/* Random histories through the bus: at each rest, what a listener believes is what a reader sees,
+ * and no signal told anything twice. The seed is printed by GTest; --seed repeats it.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "bus-picture.h"
+#include "service-fixture.h"
+#include "stemma-error.h"
+
+#define N_HISTORIES 2
+#define N_ACTIONS 30
+
+static const char *const mail_images[] = { "a.qcow2", "b.qcow2", NULL };
+static const char *const web_images[] = { "c.qcow2", NULL };
+
+typedef struct
+{
+  Service *service;
+  BusRecorder *recorder;
+  BusPicture *picture; /* the listener's */
+  char *domains[2];    /* NULL: undefined for good */
+} History;
+
+static const char *
+pick_domain (History *history)
+{
+  guint i = (guint) g_test_rand_int_range (0, 2);
+
+  return history->domains[i] != NULL ? history->domains[i] : history->domains[1 - i];
+}
+
+/* NULL when there is none. */
+static char *
+pick_snapshot (History *history, const char *domain)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant)
+      reply = service_call (history->service, domain, "Snapshots", "List", NULL, &error);
+  g_autoptr (GVariant) list = NULL;
+  char *path = NULL;
+
+  g_assert_no_error (error);
+  list = g_variant_get_child_value (reply, 0);
+  if (g_variant_n_children (list) > 0)
+    g_variant_get_child (list, (gsize) g_test_rand_int_range (0, (int) g_variant_n_children (list)),
+                         "o", &path);
+  return path;
+}
+
+/* Whatever comes of it, an error has a type. */
+static void
+act (History *history, const char *path, const char *interface, const char *method,
+     GVariant *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant)
+      reply = service_call (history->service, path, interface, method, arguments, &error);
+
+  if (reply != NULL)
+    return;
+  g_test_message ("%s: %s", method, error->message);
+  g_assert_true (error->domain == STEMMA_ERROR);
+  g_assert_cmpint (error->code, !=, STEMMA_ERROR_FAILED);
+}
+
+static void
+act_on_snapshot (History *history, const char *domain, gboolean waits)
+{
+  g_autofree char *snapshot = pick_snapshot (history, domain);
+  gboolean flag = g_test_rand_bit ();
+
+  if (snapshot == NULL)
+    return;
+  if (g_test_rand_bit ())
+    act (history, snapshot, "Snapshot", "Revert",
+         g_variant_new_parsed ("({'discard': <%b>, 'wait': <%b>},)", flag, waits));
+  else
+    act (history, snapshot, "Snapshot", "Delete",
+         g_variant_new_parsed ("({'children': <%b>, 'wait': <%b>},)", flag, waits));
+}
+
+static void
+act_on_domain (History *history, const char *domain)
+{
+  g_autofree char *text = g_strdup_printf ("name-%d", g_test_rand_int_range (0, 3));
+
+  act (history, domain, "Domain", g_test_rand_bit () ? "Rename" : "SetDescription",
+       g_variant_new_parsed ("(%s, @a{sv} {})", text));
+}
+
+static void
+act_at_random (History *history)
+{
+  const char *domain = pick_domain (history);
+  g_autofree char *name = g_strdup_printf ("s%d", g_test_rand_int_range (0, 12));
+  gboolean waits = g_test_rand_int_range (0, 3) > 0;
+
+  switch (g_test_rand_int_range (0, 8))
+    {
+    case 0:
+    case 1:
+    case 2:
+      act (history, domain, "Snapshots", "Create",
+           g_variant_new_parsed ("(%s, {'wait': <%b>})", name, waits));
+      break;
+    case 3:
+      act_on_domain (history, domain);
+      break;
+    case 4:
+      act (history, SERVICE_MANAGER, "Manager", "Check", NULL);
+      break;
+    default:
+      act_on_snapshot (history, domain, waits);
+      break;
+    }
+}
+
+static gboolean
+is_at_rest (gpointer user_data)
+{
+  History *history = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = bus_call_name (
+      history->service->client, SERVICE_NAME, SERVICE_ROOT, "org.freedesktop.DBus.ObjectManager",
+      "GetManagedObjects", /* arguments= */ NULL, G_DBUS_CALL_FLAGS_NONE, &error);
+  g_autofree char *text = NULL;
+
+  g_assert_no_error (error);
+  text = g_variant_print (reply, FALSE);
+  return strstr (text, "'State': <'running'>") == NULL
+         && strstr (text, "'State': <'queued'>") == NULL;
+}
+
+/* The Generation of a domain is the last word of a change but for that of the manager. */
+static void
+assert_generations_last (GPtrArray *events)
+{
+  for (guint i = 0; i < events->len; i++)
+    {
+      const BusEvent *event = g_ptr_array_index (events, i);
+      const BusEvent *next = i + 1 < events->len ? g_ptr_array_index (events, i + 1) : NULL;
+
+      if (g_strcmp0 (event->interface, "org.stemma1.Domain") != 0
+          || !bus_event_has_property (event, "Generation"))
+        continue;
+      g_assert_nonnull (next);
+      g_assert_cmpstr (next->path, ==, SERVICE_MANAGER);
+      g_assert_true (bus_event_has_property (next, "Generation"));
+    }
+}
+
+static void
+compare (History *history)
+{
+  g_autoptr (BusPicture) read = NULL;
+  g_autoptr (GPtrArray) events = NULL;
+  g_autofree char *believed = NULL;
+  g_autofree char *seen = NULL;
+
+  bus_wait_until (is_at_rest, history, "all jobs to end");
+  read = bus_picture_read (history->service->client);
+  events = bus_recorder_take (history->recorder);
+  bus_picture_apply (history->picture, events);
+  assert_generations_last (events);
+  believed = bus_picture_to_text (history->picture);
+  seen = bus_picture_to_text (read);
+  g_assert_cmpstr (believed, ==, seen);
+}
+
+static void
+write_something (History *history)
+{
+  g_autofree char *disk = g_strconcat (pick_domain (history), "/disks/vda", NULL);
+  g_autofree char *source = service_get_string (history->service, disk, "Disk", "Source");
+
+  test_image_write (source, "qcow2", (guint) g_test_rand_int_range (1, 255), 0, 65536);
+}
+
+static void
+run_history (Service *service)
+{
+  History history = { .service = service };
+
+  history.recorder = bus_recorder_new (service->client);
+  history.picture = bus_picture_read (service->client);
+  history.domains[0] = service_define (service, "mail", mail_images);
+  history.domains[1] = service_define (service, "web", web_images);
+  for (guint i = 0; i < N_ACTIONS; i++)
+    {
+      act_at_random (&history);
+      if (i % 5 == 4)
+        {
+          compare (&history);
+          write_something (&history);
+        }
+    }
+
+  for (guint i = 0; i < G_N_ELEMENTS (history.domains); i++)
+    {
+      act (&history, history.domains[i], "Domain", "Undefine",
+           g_variant_new_parsed ("({'moments': <'delete'>, 'wait': <true>},)"));
+      compare (&history);
+      g_free (history.domains[i]);
+    }
+  bus_picture_free (history.picture);
+  bus_recorder_free (history.recorder);
+}
+
+static void
+test_picture (Service *service, gconstpointer unused)
+{
+  for (guint i = 0; i < N_HISTORIES; i++)
+    run_history (service);
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *program = NULL;
+
+  g_test_init (&argc, &argv, NULL);
+  stemma_error_quark ();
+  program = argv[1];
+  g_assert_nonnull (program);
+  g_test_add ("/daemon/histories/a-listener-believes-what-a-reader-sees", Service, program,
+              service_set_up, test_picture, service_tear_down);
+  return g_test_run ();
+}
