@@ -85,22 +85,29 @@ stm_qmp_parser_feed (StmQmpParser *self, const char *bytes, gsize n_bytes, GErro
   return TRUE;
 }
 
+/* Before json-glib sees it: its scanner takes comments and single quotes for granted, recurses with
+ * the depth, and leaks all but the last of several values. What QEMU writes has none of that. */
 static gboolean
-depth_is_sound (const char *line, gsize length)
+shape_is_sound (const char *line, gsize length)
 {
   gboolean in_string = FALSE;
+  gboolean is_closed = FALSE;
   guint depth = 0;
 
   for (gsize i = 0; i < length; i++)
     {
       if (in_string && line[i] == '\\')
         i++;
-      else if (line[i] == '"')
+      else if (line[i] == '"' && !is_closed)
         in_string = !in_string;
-      else if (!in_string && (line[i] == '{' || line[i] == '['))
+      else if (in_string || g_ascii_isspace (line[i]))
+        continue;
+      else if (is_closed || strchr ("/#'", line[i]) != NULL)
+        return FALSE;
+      else if (line[i] == '{' || line[i] == '[')
         depth++;
-      else if (!in_string && (line[i] == '}' || line[i] == ']') && depth > 0)
-        depth--;
+      else if (line[i] == '}' || line[i] == ']')
+        is_closed = depth > 0 && --depth == 0;
       if (depth > STM_QMP_MAX_DEPTH)
         return FALSE;
     }
@@ -181,8 +188,8 @@ parse_line (const char *line, gsize length, GError **error)
 
   if (!g_utf8_validate (line, length, NULL))
     fault = "not UTF-8";
-  else if (!depth_is_sound (line, length))
-    fault = "nested too deep";
+  else if (!shape_is_sound (line, length))
+    fault = "nested too deep, or more than one plain JSON value";
   else if (!json_parser_load_from_data (parser, line, length, NULL))
     fault = "not JSON";
   else if (json_parser_get_root (parser) == NULL
