@@ -96,7 +96,7 @@ walk (const StmXmlDisk *disk, StmDriver *driver, const StmPathPolicy *policy,
 
       g_array_append_val (declared, item);
     }
-  request.declared = (const StmDeclaredImage *) declared->data;
+  request.declared = (gconstpointer) declared->data;
   request.n_declared = declared->len;
   chain = stm_driver_walk_chain (driver, &request, cancellable, error);
   if (chain == NULL)
@@ -359,7 +359,7 @@ fill (Draft *draft, GError **error)
                                          .title = self->xml->title,
                                          .description = self->xml->description,
                                          .definition = self->hash,
-                                         .disks = (const StmDisk *) draft->disks->data,
+                                         .disks = (gconstpointer) draft->disks->data,
                                          .n_disks = draft->disks->len,
                                          .roots = (const char *const *) draft->roots->pdata });
   stm_change_set_domain (draft->change, domain);

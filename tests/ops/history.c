@@ -19,7 +19,11 @@ run_tool (const char *const *argv)
                 &error);
   g_assert_no_error (error);
   if (status != 0)
-    g_error ("%s: %s%s", argv[0], out, err);
+    {
+      g_autofree char *command = g_strjoinv (" ", (char **) argv);
+
+      g_error ("%s: %s%s", command, out, err);
+    }
 }
 
 guint

@@ -239,6 +239,8 @@ live (const char *directory, const LifeCommand *command, const char *report)
   g_autoptr (StmOp) op = NULL;
 
   alarm (LIFE_SECONDS);
+  /* What an operation leaves unsettled is warned of, rightly. */
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
   life.registry = stm_registry_open_sync (driver, state, NULL, &life.error);
   g_assert_no_error (life.error);
   while (is_any_job_running (&life))

@@ -18,7 +18,8 @@ static void
 write_somewhere (History *self)
 {
   gsize offset = history_below (self, DISK_BYTES / CLUSTER) * CLUSTER;
-  gsize length = MIN ((1 + history_below (self, 3)) * CLUSTER / 2, DISK_BYTES - offset);
+  gsize wanted = (1 + history_below (self, 3)) * CLUSTER / 2;
+  gsize length = MIN (wanted, DISK_BYTES - offset);
 
   history_write (self, history_below (self, N_DISKS), offset, length,
                  (guint8) (1 + history_below (self, 255)));

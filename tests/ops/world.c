@@ -129,7 +129,7 @@ world_loses (const World *self, const char *name)
   const Snap *current = g_hash_table_lookup (self->snaps, self->current);
 
   for (guint i = 0; i < N_DISKS; i++)
-    if (target->content[i] != NULL
+    if (target->content[i] != NULL && !g_bytes_equal (target->content[i], self->disk[i])
         && (current == NULL || current->content[i] == NULL
             || !g_bytes_equal (current->content[i], self->disk[i])))
       return TRUE;
