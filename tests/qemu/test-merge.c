@@ -317,7 +317,7 @@ test_stream_can_be_cancelled (ImageFixture *self, gconstpointer unused)
   g_test_add (path, ImageFixture, data, image_fixture_set_up, function, image_fixture_tear_down)
 
 static void
-add_commit_tests (void)
+add_keeping_commit_tests (void)
 {
   static const struct
   {
@@ -345,6 +345,11 @@ add_commit_tests (void)
        test_commit_goes_on_with_the_children_left);
   ADD ("/qemu/merge/commit-grows-a-qcow2-image", &growing_qcow2, test_commit_grows_the_lower_image);
   ADD ("/qemu/merge/commit-grows-a-raw-image", &growing_raw, test_commit_grows_the_lower_image);
+}
+
+static void
+add_refusing_commit_tests (void)
+{
   ADD ("/qemu/merge/commit-refuses-a-smaller-upper-image", NULL,
        test_commit_refuses_a_smaller_upper_image);
   ADD ("/qemu/merge/commit-refuses-a-child-in-use", "k1", test_commit_refuses_images_in_use);
@@ -386,7 +391,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  add_commit_tests ();
+  add_keeping_commit_tests ();
+  add_refusing_commit_tests ();
   add_stream_tests ();
 
   return g_test_run ();
