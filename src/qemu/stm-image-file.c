@@ -362,15 +362,11 @@ read_real_path (int place_fd, const char *path, GError **error)
   return stm_path_is_plain (real, error) ? g_steal_pointer (&real) : NULL;
 }
 
-char *
-stm_image_file_canonicalise (const char *path, GError **error)
+/* Opens as a place only, so that nothing happens to what is there. */
+static char *
+find_real_path (const char *as_opened, const char *path, GError **error)
 {
-  g_return_val_if_fail (path != NULL, NULL);
-
-  if (!stm_path_is_plain (path, error))
-    return NULL;
-
-  g_auto (StmOwnedFd) place_fd = open (path, O_PATH | O_CLOEXEC);
+  g_auto (StmOwnedFd) place_fd = open (as_opened, O_PATH | O_CLOEXEC);
 
   if (place_fd < 0)
     {
@@ -386,6 +382,14 @@ stm_image_file_canonicalise (const char *path, GError **error)
 }
 
 char *
+stm_image_file_canonicalise (const char *path, GError **error)
+{
+  g_return_val_if_fail (path != NULL, NULL);
+
+  return stm_path_is_plain (path, error) ? find_real_path (path, path, error) : NULL;
+}
+
+char *
 stm_image_file_resolve (const char *image, const char *reference, GError **error)
 {
   g_return_val_if_fail (image != NULL && reference != NULL, NULL);
@@ -395,7 +399,12 @@ stm_image_file_resolve (const char *image, const char *reference, GError **error
   if (path == NULL)
     return NULL;
 
-  char *real = stm_image_file_canonicalise (path, NULL);
+  /* As every other program opens it: to the kernel ".." after a link leads to another place than
+   * to the text. */
+  g_autofree char *directory = g_path_get_dirname (image);
+  g_autofree char *as_opened = *reference == '/' ? g_strdup (reference)
+                                                 : g_strconcat (directory, "/", reference, NULL);
+  char *real = find_real_path (as_opened, path, NULL);
 
   return real != NULL ? real : g_steal_pointer (&path);
 }

@@ -216,6 +216,28 @@ test_links_of_the_administrator (Fixture *self, gconstpointer unused)
     }
 }
 
+/* To the kernel, and so to QEMU, ".." after a link leads up from where the link leads to. */
+static void
+test_dots_after_a_link (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *deep = expand (self, "@/root/deep");
+  g_autofree char *deeper = expand (self, "@/root/deep/deeper");
+  g_autofree char *jump = expand (self, "@/root/jump");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (g_mkdir (deep, 0700), ==, 0);
+  g_assert_cmpint (g_mkdir (deeper, 0700), ==, 0);
+  g_assert_cmpint (symlink ("deep/deeper", jump), ==, 0);
+  write_image (self, "@/root/base", NULL, NULL);
+  write_image (self, "@/root/deep/base", NULL, NULL);
+  write_image (self, "@/root/disk", "jump/../base", "qcow2");
+
+  g_autoptr (GPtrArray) chain = walk_disk (self, "qcow2", &error);
+
+  g_assert_no_error (error);
+  assert_image (self, chain, 1, "@/root/deep/base", "qcow2", NULL);
+}
+
 static void
 test_pool_by_a_link (Fixture *self, gconstpointer unused)
 {
@@ -513,6 +535,7 @@ main (int argc, char **argv)
     { "/qemu/chain/a-base-outside-must-be-declared", test_declared_base_outside },
     { "/qemu/chain/a-format-is-said-and-never-guessed", test_declared_format },
     { "/qemu/chain/one-file-has-one-spelling", test_links_of_the_administrator },
+    { "/qemu/chain/dots-after-a-link-lead-where-the-kernel-goes", test_dots_after_a_link },
     { "/qemu/chain/a-pool-may-be-named-by-a-link", test_pool_by_a_link },
     { "/qemu/chain/hostile-references-are-refused-with-a-type", test_hostile_references },
     { "/qemu/chain/a-loop-is-found", test_loop },
