@@ -7,8 +7,8 @@
 #include "service-fixture.h"
 #include "stemma-error.h"
 
-#define N_HISTORIES 2
-#define N_ACTIONS 30
+#define N_HISTORIES 5
+#define N_ACTIONS 50
 
 static const char *const mail_images[] = { "a.qcow2", "b.qcow2", NULL };
 static const char *const web_images[] = { "c.qcow2", NULL };

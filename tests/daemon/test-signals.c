@@ -6,6 +6,8 @@
 #include "service-fixture.h"
 #include "stemma-error.h"
 
+#include <string.h>
+
 static const char *const one_image[] = { "a.qcow2", NULL };
 
 static guint
@@ -110,6 +112,52 @@ test_refusal (Service *service, gconstpointer unused)
   g_assert_cmpuint (events->len, ==, 2);
 }
 
+/* The Chain of the disk was told before the reply, with the user in it or without. */
+static void
+assert_chain_told (BusRecorder *recorder, const char *disk, const char *user, gboolean is_in)
+{
+  g_autoptr (GPtrArray) events = bus_recorder_take (recorder);
+  guint told = bus_events_find (events, 0, BUS_EVENT_CHANGED, disk, "Chain");
+  guint generation = find_generation (events, told, SERVICE_MANAGER);
+  guint reply = bus_events_find (events, generation, BUS_EVENT_REPLY, NULL, NULL);
+  g_autofree char *text = bus_event_to_text (g_ptr_array_index (events, told));
+
+  g_assert_cmpuint (reply, <, events->len);
+  g_assert_cmpint (strstr (text, user) != NULL, ==, is_in);
+}
+
+/* A domain that only reads the image below the disk of another one is shown there, and goes from
+ * there: the Chain of one domain changes with the definition of another. */
+static void
+test_sharers (Service *service, gconstpointer unused)
+{
+  g_autofree char *base = service_image_path (service, "base.qcow2");
+  g_autofree char *overlay = service_image_path (service, "a.qcow2");
+  g_autofree char *document = service_document (service, "mail", /* uuid= */ NULL, one_image);
+  g_autofree char *reader = g_strdup_printf (
+      "<domain><name>reader</name><devices><disk type='file' device='disk'>"
+      "<driver type='qcow2'/><source file='%s'/><target dev='vda'/><readonly/>"
+      "</disk></devices></domain>",
+      base);
+  g_autofree char *domain = NULL;
+  g_autofree char *other = NULL;
+  g_autofree char *disk = NULL;
+  g_autoptr (BusRecorder) recorder = NULL;
+
+  test_image_create (base, "qcow2", 1024 * 1024, /* backing= */ NULL, /* backing_format= */ NULL);
+  test_image_create (overlay, "qcow2", 0, base, "qcow2");
+  domain = service_call_well (service, SERVICE_MANAGER, "Manager", "DefineDomain",
+                              g_variant_new_parsed ("(%s, @a{sv} {})", document));
+  disk = g_strconcat (domain, "/disks/vda", NULL);
+  recorder = bus_recorder_new (service->client);
+  other = service_call_well (service, SERVICE_MANAGER, "Manager", "DefineDomain",
+                             g_variant_new_parsed ("(%s, @a{sv} {})", reader));
+  assert_chain_told (recorder, disk, other, TRUE);
+  g_free (service_call_well (service, other, "Domain", "Undefine",
+                             g_variant_new_parsed ("({'wait': <true>},)")));
+  assert_chain_told (recorder, disk, other, FALSE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -128,6 +176,7 @@ main (int argc, char **argv)
   TEST ("the-intent-is-told-before-its-reply", test_intent);
   TEST ("a-job-is-told-before-its-path-is-given", test_job);
   TEST ("a-refusal-tells-nothing", test_refusal);
+  TEST ("users-in-other-domains-are-told", test_sharers);
 #undef TEST
   return g_test_run ();
 }
