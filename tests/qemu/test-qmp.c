@@ -158,6 +158,7 @@ test_events_are_kept_in_order (void)
   static const char *const names[] = { "A", "B", "C" };
 
   g_assert_no_error (error);
+  g_assert_nonnull (value);
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_assert_true (stm_qmp_wait_event_sync (qmp, 30 * 1000, NULL, &error));
@@ -195,6 +196,7 @@ test_a_flood_of_events_is_cut (void)
   StmQmpMessage *event;
 
   g_assert_no_error (error);
+  g_assert_nonnull (value);
   while ((event = stm_qmp_pop_event (qmp)) != NULL)
     {
       g_free (last);
