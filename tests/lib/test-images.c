@@ -135,10 +135,10 @@ char *
 test_image_digest (const char *path, const char *format)
 {
   g_autofree char *flat = g_strconcat (path, ".flat", NULL);
-  g_autofree char *converted = test_run ("qemu-img", "convert", "-f", format, "-O", "raw", path,
-                                         flat, NULL);
-  g_autoptr (GMappedFile) file = g_mapped_file_new (flat, FALSE, NULL);
+  g_autoptr (GMappedFile) file = NULL;
 
+  g_free (test_run ("qemu-img", "convert", "-f", format, "-O", "raw", path, flat, NULL));
+  file = g_mapped_file_new (flat, FALSE, NULL);
   g_assert_nonnull (file);
   (void) g_unlink (flat);
 

@@ -282,6 +282,7 @@ test_reaping_ends_what_is_recorded (ImageFixture *self, gconstpointer unused)
   g_autofree char *record = stm_endpoint_record_add (self->run_directory, pid_of (orphan), &error);
 
   g_assert_no_error (error);
+  g_assert_true (g_file_test (record, G_FILE_TEST_EXISTS));
   g_assert_true (stm_driver_reap (self->driver, NULL, &error));
   g_assert_no_error (error);
   g_assert_true (g_subprocess_wait (orphan, NULL, NULL));

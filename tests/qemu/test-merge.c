@@ -170,11 +170,10 @@ test_commit_refuses_changed_headers (ImageFixture *self, gconstpointer data)
   g_autoptr (StmStep) step = image_tree_commit_step (tree);
   g_autofree char *path = image_fixture_path (self, name);
   g_autofree char *other = image_fixture_path (self, "other");
-  g_autofree char *output = NULL;
 
   test_image_create (other, "qcow2", TREE_CAPACITY, NULL, NULL);
-  output = test_run ("qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-b", other, "-F", "qcow2",
-                     path, NULL);
+  g_free (test_run ("qemu-img", "rebase", "-q", "-u", "-f", "qcow2", "-b", other, "-F", "qcow2",
+                    path, NULL));
   assert_refused (tree, step, STEMMA_ERROR_CHAIN_BROKEN);
   g_assert_false (stm_progress_is_sealed (self->progress));
 }
@@ -190,8 +189,8 @@ test_commit_refuses_internal_snapshots (ImageFixture *self, gconstpointer data)
   g_autoptr (ImageTree) tree = image_tree_new (self, &two_children);
   g_autoptr (StmStep) step = image_tree_commit_step (tree);
   g_autofree char *path = image_fixture_path (self, name);
-  g_autofree char *output = test_run ("qemu-img", "snapshot", "-q", "-c", "tag", path, NULL);
 
+  g_free (test_run ("qemu-img", "snapshot", "-q", "-c", "tag", path, NULL));
   assert_refused (tree, step, STEMMA_ERROR_NOT_SUPPORTED);
   assert_untouched (tree);
 }
