@@ -347,6 +347,13 @@ stm_job_runner_abandon (StmJobRunner *self, const StmJournalEntry *entry)
   return settle (self, entry, STM_SETTLE_ABANDON);
 }
 
+void
+stm_job_runner_leave_unsettled (StmJobRunner *self, const StmJournalEntry *entry, const char *why)
+{
+  stm_claims_take (self->tools.claims, entry->plan, NULL);
+  note_unsettled (self, entry, why);
+}
+
 gboolean
 stm_job_runner_is_busy (StmJobRunner *self, const char *domain_id)
 {

@@ -169,7 +169,9 @@ stm_ledger_new (StmStore *store, const StmStoreContent *content, GError **error)
         }
       stm_model_apply (self->model, change);
     }
-  self->last_generation = stm_model_service_generation (self->model);
+  /* A service whose last domain is gone has no change that carries it. */
+  self->last_generation = MAX (stm_model_service_generation (self->model),
+                               content->service_generation);
   return g_steal_pointer (&self);
 }
 

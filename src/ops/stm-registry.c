@@ -430,6 +430,25 @@ wire (StmRegistry *self)
   stm_store_set_hook (self->store, on_durable, self);
 }
 
+/* On a store that cannot be written nothing is settled: what is done to an image could not be
+ * recorded. */
+static void
+settle_journal (StmRegistry *self, GPtrArray *entries)
+{
+  gboolean is_writable = g_str_equal (self->health, "ok");
+
+  for (guint i = 0; i < entries->len; i++)
+    {
+      const StmJournalEntry *entry = g_ptr_array_index (entries, i);
+      g_autoptr (StmJob) job = NULL;
+
+      if (is_writable)
+        job = stm_job_runner_settle (self->runner, entry);
+      else
+        stm_job_runner_leave_unsettled (self->runner, entry, self->health);
+    }
+}
+
 StmRegistry *
 stm_registry_open_sync (StmDriver *driver, const char *state_directory, const char *const *pools,
                         GError **error)
@@ -448,11 +467,7 @@ stm_registry_open_sync (StmDriver *driver, const char *state_directory, const ch
     return NULL;
   self->health = g_strdup (content->health);
   wire (self);
-  for (guint i = 0; i < content->journal->len; i++)
-    {
-      g_autoptr (StmJob)
-          job = stm_job_runner_settle (self->runner, g_ptr_array_index (content->journal, i));
-    }
+  settle_journal (self, content->journal);
   stm_registry_check_async (self, NULL, NULL);
   return g_steal_pointer (&self);
 }
