@@ -115,16 +115,16 @@ typedef struct
   StmSurvey *survey;
   const StmSurveyRequest *request;
   GCancellable *cancellable;
-  GPtrArray *facts;  /* StmFacts, the survey's; each path once */
-  GArray *targets;   /* StmScanTarget, one for each of the facts */
-  GPtrArray *arrays; /* the children of each */
+  GPtrArray *facts;       /* StmFacts, the survey's; each path once */
+  StmScanTarget *targets; /* one for each of the facts */
+  GPtrArray *arrays;      /* the children of each */
 } Work;
 
 static void
 work_clear (Work *work)
 {
   g_clear_pointer (&work->facts, g_ptr_array_unref);
-  g_clear_pointer (&work->targets, g_array_unref);
+  g_clear_pointer (&work->targets, g_free);
   g_clear_pointer (&work->arrays, g_ptr_array_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Work, work_clear)
@@ -157,6 +157,7 @@ look_at_images (Work *work, GError **error)
 static void
 make_targets (Work *work)
 {
+  work->targets = g_new0 (StmScanTarget, work->facts->len);
   for (guint i = 0; i < work->facts->len; i++)
     {
       const StmFacts *facts = g_ptr_array_index (work->facts, i);
@@ -166,7 +167,7 @@ make_targets (Work *work)
                                .children = g_ptr_array_new_with_free_func (g_free) };
 
       g_ptr_array_add (work->arrays, target.children);
-      g_array_append_val (work->targets, target);
+      work->targets[i] = target;
     }
 }
 
@@ -198,9 +199,8 @@ scan_directory (Work *work, const char *directory, const char *path, GError **er
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) problem = NULL;
 
-  if (stm_image_scan_directory (work->request->policy, path,
-                                (const StmScanTarget *) work->targets->data, work->targets->len,
-                                names, work->cancellable, &problem))
+  if (stm_image_scan_directory (work->request->policy, path, work->targets, work->facts->len, names,
+                                work->cancellable, &problem))
     {
       for (guint i = 0; i < names->len; i++)
         stm_survey_add_name (work->survey, g_ptr_array_index (names, i));
@@ -261,7 +261,6 @@ stm_image_survey (const StmSurveyRequest *request, GCancellable *cancellable, GE
                .request = request,
                .cancellable = cancellable,
                .facts = g_ptr_array_new (),
-               .targets = g_array_new (FALSE, FALSE, sizeof (StmScanTarget)),
                .arrays = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref) };
 
   if (!look_at_images (&work, error))
