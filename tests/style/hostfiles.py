@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 # Out of 100; raise it only with a reason in the unit.
-MAX_EXPOSURE = 25
+MAX_EXPOSURE = 26
 BUS = '''<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
