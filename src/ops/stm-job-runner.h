@@ -31,8 +31,8 @@ StmJob *stm_job_runner_settle (StmJobRunner *self, const StmJournalEntry *entry)
 StmJob *stm_job_runner_abandon (StmJobRunner *self, const StmJournalEntry *entry);
 
 /* Takes an entry on as not settled, without trying to. */
-void stm_job_runner_leave_unsettled (StmJobRunner *self, const StmJournalEntry *entry,
-                                     const char *why);
+void
+stm_job_runner_leave_unsettled (StmJobRunner *self, const StmJournalEntry *entry, const char *why);
 
 gboolean stm_job_runner_is_busy (StmJobRunner *self, const char *domain_id);
 
