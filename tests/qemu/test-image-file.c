@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 typedef struct
@@ -252,6 +253,60 @@ test_new_images_inherit_owner (Fixture *self, gconstpointer unused)
   g_assert_cmpint (found.st_gid, ==, 4712);
 }
 
+/* An access list as the kernel keeps it: owner rw, user 4711 r, group none, mask r, others none. */
+static const guint8 access_list[] = {
+  2,    0, 0, 0,                         /* version */
+  1,    0, 6, 0, 0xff, 0xff, 0xff, 0xff, /* owner */
+  2,    0, 4, 0, 0x67, 0x12, 0,    0,    /* user 4711 */
+  4,    0, 0, 0, 0xff, 0xff, 0xff, 0xff, /* group */
+  0x10, 0, 4, 0, 0xff, 0xff, 0xff, 0xff, /* mask */
+  0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, /* others */
+};
+
+static gboolean
+set_list (const char *path, const char *name)
+{
+  if (setxattr (path, name, access_list, sizeof access_list, 0) == 0)
+    return TRUE;
+  g_assert_cmpint (errno, ==, ENOTSUP);
+  g_test_skip ("this file system has no access lists");
+
+  return FALSE;
+}
+
+/* The bits of the group are the list's mask: without the list they would give the group rights. */
+static void
+test_new_images_inherit_lists (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *covered = in_root (self, "covered");
+  g_autofree char *path = in_root (self, ".stemma-x");
+  guint8 copied[sizeof access_list] = { 0 };
+  struct stat found;
+
+  write_text (covered, "c");
+  if (!set_list (covered, "system.posix_acl_access"))
+    return;
+  g_assert_cmpint (create_over (self, 0640, &found), ==, 0640);
+  g_assert_cmpint (getxattr (path, "system.posix_acl_access", copied, sizeof copied), ==,
+                   sizeof copied);
+  g_assert_cmpmem (copied, sizeof copied, access_list, sizeof access_list);
+}
+
+static void
+test_lists_of_the_directory_do_not_widen (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *path = in_root (self, ".stemma-x");
+  g_autofree char *covered = in_root (self, "covered");
+  struct stat found;
+
+  write_text (covered, "c");
+  if (!set_list (self->root, "system.posix_acl_default"))
+    return;
+  g_assert_cmpint (create_over (self, 0640, &found), ==, 0640);
+  g_assert_cmpint (getxattr (path, "system.posix_acl_access", NULL, 0), ==, -1);
+  g_assert_cmpint (errno, ==, ENODATA);
+}
+
 static void
 test_creating_never_replaces (Fixture *self, gconstpointer unused)
 {
@@ -475,6 +530,10 @@ main (int argc, char **argv)
     { "/qemu/image-file/below-dev-only-block-devices", test_devices_are_block_devices },
     { "/qemu/image-file/a-new-image-is-never-wider-than-the-covered", test_new_images_inherit },
     { "/qemu/image-file/a-new-image-has-the-owner-of-the-covered", test_new_images_inherit_owner },
+    { "/qemu/image-file/a-new-image-has-the-access-list-of-the-covered",
+      test_new_images_inherit_lists },
+    { "/qemu/image-file/a-list-of-the-directory-does-not-widen",
+      test_lists_of_the_directory_do_not_widen },
     { "/qemu/image-file/making-never-replaces", test_creating_never_replaces },
     { "/qemu/image-file/naming-never-replaces", test_publishing_never_replaces },
     { "/qemu/image-file/removing-asks-for-proof", test_removing_asks_for_proof },
