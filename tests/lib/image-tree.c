@@ -46,7 +46,8 @@ static void
 write_zeros (const char *path, const char *range)
 {
   g_autofree char *command = g_strconcat ("write -z ", range, NULL);
-  g_autofree char *output = test_run ("qemu-io", "-f", "qcow2", "-c", command, path, NULL);
+  g_autofree char *output = test_run ("qemu-io", "-t", "unsafe", "-f", "qcow2", "-c", command, path,
+                                      NULL);
 
   g_assert_nonnull (output);
 }
