@@ -160,6 +160,8 @@ on_finished (GObject *source, GAsyncResult *result, gpointer user_data)
 
   if (!stm_ledger_commit_finish (STM_LEDGER (source), result, &error))
     {
+      /* As the store still has it: in cleanup the files would go that the record still needs. */
+      self->entry->phase = STM_PHASE_INTENT;
       leave_unsettled (self, error);
       return;
     }
