@@ -112,6 +112,51 @@ test_refusal (Service *service, gconstpointer unused)
   g_assert_cmpuint (events->len, ==, 2);
 }
 
+static guint
+get_child_count (Service *service, const char *snapshot)
+{
+  g_autoptr (GVariant) count = service_get (service, snapshot, "Snapshot", "ChildCount");
+
+  return g_variant_get_uint32 (count);
+}
+
+static void
+run_job (Service *service, const char *snapshot, const char *method)
+{
+  g_free (service_call_well (service, snapshot, "Snapshot", method,
+                             g_variant_new_parsed ("({'wait': <true>},)")));
+}
+
+/* a - b - c and a - d, d being current: deletes the leaf c, then the middle b. */
+static void
+test_delete (Service *service, gconstpointer unused)
+{
+  g_autofree char *domain = service_define (service, "mail", one_image);
+  g_autofree char *a = service_snapshot (service, domain, "a");
+  g_autofree char *b = service_snapshot (service, domain, "b");
+  g_autofree char *c = service_snapshot (service, domain, "c");
+  g_autofree char *d = NULL;
+  g_autofree char *e = NULL;
+  g_autofree char *parent = NULL;
+
+  run_job (service, a, "Revert");
+  d = service_snapshot (service, domain, "d");
+  g_assert_cmpuint (get_child_count (service, a), ==, 2);
+  g_assert_cmpuint (get_child_count (service, b), ==, 1);
+
+  g_free (
+      service_call_well (service, c, "Snapshot", "Delete",
+                         g_variant_new_parsed ("({'metadata-only': <true>, 'wait': <true>},)")));
+  g_assert_cmpuint (get_child_count (service, b), ==, 0);
+  run_job (service, b, "Revert");
+  e = service_snapshot (service, domain, "e");
+  run_job (service, d, "Revert");
+  run_job (service, b, "Delete");
+  g_assert_cmpuint (get_child_count (service, a), ==, 2);
+  parent = service_get_string (service, e, "Snapshot", "Parent");
+  g_assert_cmpstr (parent, ==, a);
+}
+
 /* The Chain of the disk was told before the reply, with the user in it or without. */
 static void
 assert_chain_told (BusRecorder *recorder, const char *disk, const char *user, gboolean is_in)
@@ -176,6 +221,7 @@ main (int argc, char **argv)
   TEST ("the-intent-is-told-before-its-reply", test_intent);
   TEST ("a-job-is-told-before-its-path-is-given", test_job);
   TEST ("a-refusal-tells-nothing", test_refusal);
+  TEST ("the-neighbours-of-a-deleted-snapshot-are-told", test_delete);
   TEST ("users-in-other-domains-are-told", test_sharers);
 #undef TEST
   return g_test_run ();
