@@ -78,6 +78,22 @@ check_size (const StmImage *image, const StmFacts *facts, GError **error)
 }
 
 gboolean
+stm_image_check_unused (const StmImage *image, const StmSurvey *survey, GError **error)
+{
+  const StmFacts *facts = stm_survey_get (survey, image->path);
+
+  if (facts == NULL || !facts->is_written)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE,
+               "image %s of disk '%s' is open for writing in another process; end the machine or "
+               "program that uses it",
+               image->path, image->target);
+
+  return FALSE;
+}
+
+gboolean
 stm_image_check (const StmImage *image, const StmSurvey *survey, StmImageCheck check,
                  GError **error)
 {
@@ -90,8 +106,8 @@ stm_image_check (const StmImage *image, const StmSurvey *survey, StmImageCheck c
                    image->target);
       return FALSE;
     }
-  if (!check_problem (image, facts, error) || !check_format (image, facts, error)
-      || !check_backing (image, facts, error))
+  if (!check_problem (image, facts, error) || !stm_image_check_unused (image, survey, error)
+      || !check_format (image, facts, error) || !check_backing (image, facts, error))
     return FALSE;
 
   return check == STM_CHECK_MEMBER || check_size (image, facts, error);

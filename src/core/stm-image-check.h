@@ -25,5 +25,9 @@ gboolean stm_image_check (const StmImage *image, const StmSurvey *survey, StmIma
 gboolean stm_image_check_chain (const GPtrArray *chain, const StmSurvey *survey,
                                 StmImageCheck top_check, GError **error);
 
+/* IN_USE when another process writes to it. Part of the checks above, and needed alone where an
+ * image may be anything else. */
+gboolean stm_image_check_unused (const StmImage *image, const StmSurvey *survey, GError **error);
+
 /* Whether the file is known to be gone. */
 gboolean stm_image_is_missing (const StmImage *image, const StmSurvey *survey);

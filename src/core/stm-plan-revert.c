@@ -135,7 +135,7 @@ stm_plan_revert (const StmModel *model, const StmSurvey *survey, const char *dom
 {
   g_auto (StmRevert) self = { .request = request, .survey = survey };
 
-  if (!stm_revert_start (&self, model, domain_id, error))
+  if (!stm_revert_start (&self, model, domain_id, error) || !stm_revert_check_unused (&self, error))
     return NULL;
 
   g_autoptr (StmPlan) plan = stm_plan_new (STM_OPERATION_REVERT, context->plan_id, domain_id);

@@ -38,6 +38,19 @@ is_frozen (const StmRevert *self, const char *path)
   return FALSE;
 }
 
+/* A machine that runs writes on to an image that is to be left, be it kept, dropped or unchanged so
+ * far. */
+gboolean
+stm_revert_check_unused (const StmRevert *self, GError **error)
+{
+  for (guint i = 0; i < self->concerns->len; i++)
+    if (!stm_image_check_unused (g_array_index (self->concerns, StmRevertDisk, i).active,
+                                 self->survey, error))
+      return FALSE;
+
+  return TRUE;
+}
+
 void
 stm_revert_find_staying (StmRevert *self)
 {

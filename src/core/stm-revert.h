@@ -36,6 +36,7 @@ stm_revert_start (StmRevert *self, const StmModel *model, const char *domain_id,
 void stm_revert_clear (StmRevert *self);
 
 /* stm-revert-leave.c: the state being left, by the survey. In this order. */
+gboolean stm_revert_check_unused (const StmRevert *self, GError **error);
 void stm_revert_find_staying (StmRevert *self);
 gboolean stm_revert_check_unsaved (const StmRevert *self, GError **error);
 gboolean stm_revert_keep_state (const StmRevert *self, StmPlan *plan, const StmPlanContext *context,

@@ -26,6 +26,8 @@ typedef struct _StmFacts
   guint64 allocation;   /* bytes that the file takes on its file system */
   guint64 data_bytes;   /* guest data in this layer alone, clusters of zeros counted too: 0 proves
                          * that it shows what its backing image shows; STM_BYTES_UNKNOWN for raw */
+  gboolean is_written;  /* open for writing in another process, a machine's for one: then what was
+                         * read of it may be behind what that process knows */
   guint n_tags;         /* internal snapshots */
   guint n_bitmaps;
   GStrv children;        /* files found by the header scan that name this image as backing, or that

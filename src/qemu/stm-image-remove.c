@@ -8,6 +8,7 @@
 #include "stm-image-remove.h"
 
 #include "stm-image-file.h"
+#include "stm-image-lock.h"
 #include "stm-qcow2-header.h"
 
 #include "stemma-error.h"
@@ -45,7 +46,7 @@ prove_membership (int fd, const char *path, gpointer user_data, GError **error)
   if (header->capacity != image->capacity)
     return fail (path, "it has another virtual size", error);
 
-  return TRUE;
+  return stm_image_lock_check (fd, path, STM_IMAGE_WRITE, error);
 }
 
 gboolean

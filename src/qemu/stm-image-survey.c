@@ -9,6 +9,7 @@
 #include "stm-image-survey.h"
 
 #include "stm-image-file.h"
+#include "stm-image-lock.h"
 #include "stm-image-place.h"
 #include "stm-image-scan.h"
 #include "stm-qcow2-tables.h"
@@ -102,6 +103,8 @@ read_facts (const StmImage *image, const StmPathPolicy *policy, GCancellable *ca
   g_auto (StmOwnedFd)
       fd = stm_image_file_open (policy, image->path, STM_IMAGE_READ, &facts->problem);
 
+  /* Looked for first: a writer that ends meanwhile has flushed by the time that this reads on. */
+  facts->is_written = fd >= 0 && !stm_image_lock_check (fd, image->path, STM_IMAGE_READ, NULL);
   if (fd >= 0 && read_file (facts, fd, &facts->problem))
     (void) read_content (facts, image, fd, cancellable, &facts->problem);
 

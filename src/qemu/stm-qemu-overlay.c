@@ -10,6 +10,7 @@
 
 #include "stm-block-endpoint.h"
 #include "stm-image-file.h"
+#include "stm-image-lock.h"
 #include "stm-image-verify.h"
 #include "stm-qcow2-header.h"
 
@@ -237,7 +238,8 @@ prove_empty (int fd, const char *path, gpointer user_data, GError **error)
   g_auto (StmImageReading) reading = { 0 };
   g_autoptr (StmQcow2Header) header = NULL;
 
-  if (!stm_image_verify (fd, overlay->image, overlay->base->format, &reading, error))
+  if (!stm_image_lock_check (fd, path, STM_IMAGE_WRITE, error)
+      || !stm_image_verify (fd, overlay->image, overlay->base->format, &reading, error))
     return FALSE;
   header = stm_qcow2_header_read (fd, path, error);
   if (header == NULL)

@@ -143,6 +143,7 @@ look_at (const World *world, const char *path)
   facts->capacity = file->capacity;
   facts->allocation = count_data (file);
   facts->data_bytes = g_str_equal (file->format, "raw") ? STM_BYTES_UNKNOWN : count_data (file);
+  facts->is_written = file->is_written;
   facts->n_tags = file->n_tags;
   facts->n_bitmaps = file->n_bitmaps;
   facts->free_bytes = world->free_bytes;

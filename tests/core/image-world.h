@@ -26,6 +26,7 @@ typedef struct
   guint n_bitmaps;
   guint64 file_system;
   guint64 inode;
+  gboolean is_written; /* by another process */
   int problem; /* a StemmaError that the survey finds, or -1 */
 } WorldFile;
 

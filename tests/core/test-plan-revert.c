@@ -268,6 +268,22 @@ test_what_is_in_use_cannot_be_discarded (void)
     }
 }
 
+/* However empty it looks: what a machine has not flushed yet no survey sees. */
+static void
+test_what_a_machine_writes_is_not_left (void)
+{
+  const StmRevertRequest requests[] = { { 0 }, { .discards = TRUE }, { .keep = "k" } };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (requests); i++)
+    {
+      g_autoptr (World) world = world_with_two (one_disk);
+
+      world_get_file (world, "/i/vm-vda.s2")->is_written = TRUE;
+      assert_refused (world, "s1", requests[i], STEMMA_ERROR_IN_USE, "/i/vm-vda.s2");
+      assert_refused (world, "s2", requests[i], STEMMA_ERROR_IN_USE, "/i/vm-vda.s2");
+    }
+}
+
 static void
 test_image_of_the_user_is_never_discarded (void)
 {
@@ -500,6 +516,7 @@ main (int argc, char **argv)
   ADD ("only-disks-that-differ-are-touched", test_only_changed_disks_are_touched);
   ADD ("disks-not-in-the-snapshot-stay", test_disks_not_in_the_snapshot_stay);
   ADD ("what-is-in-use-cannot-be-discarded", test_what_is_in_use_cannot_be_discarded);
+  ADD ("what-a-machine-writes-is-not-left", test_what_a_machine_writes_is_not_left);
   ADD ("the-image-of-the-user-is-never-discarded", test_image_of_the_user_is_never_discarded);
   ADD ("a-lost-active-image-does-not-keep-from-going-back",
        test_lost_active_image_does_not_keep_from_going_back);

@@ -8,6 +8,7 @@
 #include "stemma-error.h"
 #include "test-images.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -83,6 +84,37 @@ test_base_is_gone (Fixture *self, gconstpointer unused)
   g_assert_no_error (error);
 }
 
+/* As a machine holds it. */
+static void
+lock (int fd, off_t byte)
+{
+  struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+  g_assert_cmpint (fcntl (fd, F_OFD_SETLK, &lock), ==, 0);
+}
+
+static void
+test_held (Fixture *self, gconstpointer unused)
+{
+  static const off_t bytes[] = { 101 /* is written */, 201 /* must not be written */ };
+  g_autoptr (StmImage) image = make_record (self, STM_IMAGE_MADE);
+
+  test_qcow2_write (self->path, &(TestQcow2){ .backing = "base", .backing_format = "qcow2" });
+  for (gsize i = 0; i < G_N_ELEMENTS (bytes); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      int fd = open (self->path, O_RDONLY | O_CLOEXEC);
+
+      g_assert_cmpint (fd, >=, 0);
+      lock (fd, bytes[i]);
+      g_assert_false (stm_image_remove (image, self->policy, &error));
+      g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE);
+      g_assert_true (g_file_test (self->path, G_FILE_TEST_EXISTS));
+      close (fd);
+    }
+  g_assert_true (stm_image_remove (image, self->policy, NULL));
+}
+
 static void
 test_not_made (Fixture *self, gconstpointer unused)
 {
@@ -151,6 +183,7 @@ main (int argc, char **argv)
   } tests[] = {
     { "/qemu/remove/a-recorded-layer-goes-and-may-be-gone-already", test_recorded },
     { "/qemu/remove/a-layer-goes-also-when-its-base-is-gone", test_base_is_gone },
+    { "/qemu/remove/an-image-that-another-process-holds-stays", test_held },
     { "/qemu/remove/what-the-service-did-not-make-stays", test_not_made },
     { "/qemu/remove/an-image-that-differs-from-its-record-stays", test_another_file },
     { "/qemu/remove/what-is-no-image-stays", test_not_an_image },
