@@ -262,6 +262,79 @@ test_findings (Service *service, gconstpointer unused)
   g_assert_cmpstr (health_again, ==, "ok");
 }
 
+static gboolean
+is_settled (gpointer user_data)
+{
+  Service *service = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = bus_call_name (
+      service->client, SERVICE_NAME, SERVICE_ROOT, "org.freedesktop.DBus.ObjectManager",
+      "GetManagedObjects", /* arguments= */ NULL, G_DBUS_CALL_FLAGS_NONE, &error);
+  g_autofree char *text = NULL;
+
+  g_assert_no_error (error);
+  text = g_variant_print (reply, FALSE);
+  return strstr (text, "'State': <'running'>") == NULL
+         && strstr (text, "'State': <'queued'>") == NULL;
+}
+
+/* The service dies in the middle of a call, and the next one settles what it left. */
+static void
+crash (Service *service, const char *phase, const char *path, const char *interface,
+       const char *method, GVariant *arguments)
+{
+  g_autoptr (GSubprocess) dying = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autofree char *findings = NULL;
+
+  g_test_message ("dies after %s", phase);
+  service_stop (service);
+  g_setenv ("STEMMA_STOP_AFTER", phase, TRUE);
+  service_start (service, SERVICE_SYSTEM);
+  g_unsetenv ("STEMMA_STOP_AFTER");
+  reply = service_call (service, path, interface, method, arguments, &error);
+  g_assert_error (error, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY);
+  dying = g_steal_pointer (&service->process);
+  g_subprocess_wait (dying, NULL, NULL);
+  g_assert_true (g_subprocess_get_if_signaled (dying));
+
+  service_start (service, SERVICE_SYSTEM);
+  bus_wait_until (is_settled, service, "the interrupted operation to be settled");
+  findings = plan (service, SERVICE_MANAGER, "Manager", "Check", "(@a{sv} {},)");
+  g_assert_cmpstr (findings, ==, "([],)");
+}
+
+static void
+assert_count (Service *service, const char *domain, guint expected)
+{
+  g_autoptr (GVariant) count = service_get (service, domain, "Snapshots", "Count");
+
+  g_assert_cmpuint (g_variant_get_uint32 (count), ==, expected);
+}
+
+static void
+test_crashes (Service *service, gconstpointer unused)
+{
+  g_autofree char *domain = service_define (service, "mail", two_images);
+  g_autofree char *first = service_snapshot (service, domain, "first");
+  g_autofree char *third = NULL;
+
+  crash (service, "create:intent", domain, "Snapshots", "Create",
+         g_variant_new_parsed ("('second', {'wait': <true>})"));
+  assert_count (service, domain, 1);
+  crash (service, "create:done", domain, "Snapshots", "Create",
+         g_variant_new_parsed ("('second', {'wait': <true>})"));
+  assert_count (service, domain, 2);
+  crash (service, "revert:intent", first, "Snapshot", "Revert",
+         g_variant_new_parsed ("({'wait': <true>},)"));
+  third = service_snapshot (service, domain, "third");
+  assert_count (service, domain, 3);
+  crash (service, "delete:step-1", first, "Snapshot", "Delete",
+         g_variant_new_parsed ("({'wait': <true>, 'children': <true>},)"));
+  assert_count (service, domain, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -284,6 +357,7 @@ main (int argc, char **argv)
   TEST ("lists-are-filtered-and-paged", test_list);
   TEST ("a-job-says-who-when-and-what", test_job);
   TEST ("findings-come-and-go-with-health", test_findings);
+  TEST ("a-service-that-dies-is-settled-by-the-next", test_crashes);
 #undef TEST
   return g_test_run ();
 }
