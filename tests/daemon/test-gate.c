@@ -221,12 +221,10 @@ test_details (Fixture *fixture, gconstpointer unused)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) quiet = call (fixture, "Guarded", &error);
   g_autoptr (GVariant) loud = NULL;
-  g_autoptr (GVariant) questions = NULL;
-  g_autofree char *text = NULL;
-  g_autofree char *expected = NULL;
   const char *client = g_dbus_connection_get_unique_name (fixture->client);
 
   g_assert_no_error (error);
+  g_assert_nonnull (quiet);
   loud = bus_call_end (
       begin (fixture, "Guarded", G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION), &error);
   g_assert_no_error (error);
@@ -297,6 +295,7 @@ test_forty_prompts (Fixture *fixture, gconstpointer unused)
       g_autoptr (GVariant) reply = bus_call_end (pending[i], &error);
 
       g_assert_no_error (error);
+      g_assert_nonnull (reply);
     }
   g_assert_cmpuint (fixture->object->n_calls, ==, N_PROMPTS + 1);
 }

@@ -236,7 +236,6 @@ test_findings (Service *service, gconstpointer unused)
 {
   g_autofree char *domain = service_define (service, "mail", two_images);
   g_autofree char *image = service_image_path (service, "a.qcow2");
-  g_autofree char *snapshot = service_snapshot (service, domain, "first");
   g_autofree char *sound = plan (service, SERVICE_MANAGER, "Manager", "Check", "(@a{sv} {},)");
   g_autofree char *away = g_strconcat (image, ".away", NULL);
   g_autofree char *missing = NULL;

@@ -141,7 +141,7 @@ call_mock (const char *interface, const char *method, GVariant *arguments)
 static void
 tell_mock (const char *method, GVariant *arguments)
 {
-  g_autoptr (GVariant) reply = call_mock (MOCK_NAME, method, arguments);
+  g_variant_unref (call_mock (MOCK_NAME, method, arguments));
 }
 
 void

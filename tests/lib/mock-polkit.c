@@ -145,6 +145,7 @@ show (GDBusConnection *connection, gboolean is_shown)
       /* cancellable= */ NULL, &error);
 
   g_assert_no_error (error);
+  g_assert_nonnull (reply);
 }
 
 static GVariant *
