@@ -87,7 +87,6 @@ walk (const StmXmlDisk *disk, StmDriver *driver, const StmPathPolicy *policy,
                               .is_block = disk->kind == STM_SOURCE_BLOCK,
                               .is_read_only = disk->is_read_only,
                               .policy = policy };
-  GPtrArray *chain;
 
   for (guint i = 0; i < disk->declared->len; i++)
     {
@@ -98,10 +97,7 @@ walk (const StmXmlDisk *disk, StmDriver *driver, const StmPathPolicy *policy,
     }
   request.declared = (gconstpointer) declared->data;
   request.n_declared = declared->len;
-  chain = stm_driver_walk_chain (driver, &request, cancellable, error);
-  if (chain == NULL)
-    g_prefix_error (error, "disk '%s': ", disk->target);
-  return chain;
+  return stm_driver_walk_chain (driver, &request, cancellable, error);
 }
 
 static void
