@@ -109,9 +109,17 @@ on_removed_from_journal (GObject *source, GAsyncResult *result, gpointer user_da
   StmErrand *self = user_data;
   g_autoptr (GError) error = NULL;
 
-  /* A journal that could not be written keeps an entry that the next start settles at once. */
   if (!stm_ledger_commit_finish (STM_LEDGER (source), result, &error))
-    g_warning ("journal of operation %s: %s", self->plan->id, error->message);
+    {
+      /* The record still says that the operation is under way. */
+      if (self->failure != NULL || self->choice == STM_SETTLE_ABANDON)
+        {
+          leave_unsettled (self, error);
+          return;
+        }
+      /* All is done; the entry that stays is settled at once by the next start. */
+      g_warning ("journal of operation %s: %s", self->plan->id, error->message);
+    }
   if (self->failure != NULL)
     stm_job_fail (self->job, self->failure);
   else
@@ -144,6 +152,32 @@ work_clean_up (gpointer data)
   stm_run_clean_up_sync (self->run, &self->error);
 }
 
+static gboolean
+is_recorded (const StmModel *model, const char *path)
+{
+  g_autoptr (GPtrArray) ids = stm_model_domain_ids (model);
+
+  for (guint i = 0; i < ids->len; i++)
+    if (stm_model_get_image (model, g_ptr_array_index (ids, i), path) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* A name becomes free when its file was removed by hand, or by a cleanup whose end could not be
+ * recorded. An image that has it since then may look the same in every header. */
+static void
+clean_up (StmErrand *self)
+{
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (self->plan->steps, i);
+
+      if (step->kind == STM_STEP_UNLINK && is_recorded (model_of (self), step->image->path))
+        stm_run_spare (self->run, step->image->path);
+    }
+  stm_workers_run (self->tools->workers, work_clean_up, on_cleaned_up, self);
+}
+
 /* ---- finish ---- */
 
 static gboolean
@@ -167,7 +201,7 @@ on_finished (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   if (needs_cleanup (self->plan))
     {
-      stm_workers_run (self->tools->workers, work_clean_up, on_cleaned_up, self);
+      clean_up (self);
       return;
     }
   stm_job_succeed (self->job, NULL);
@@ -249,12 +283,33 @@ work_run (gpointer data)
     self->can_take_back = !self->is_settling && stm_run_can_take_back_sync (self->run);
 }
 
+/* An undefined domain is gone with the directories of its disks; what is left to be removed was
+ * made for it, and the journal names it. */
+static StmPathPolicy *
+policy_without_domain (StmErrand *self)
+{
+  g_autoptr (GPtrArray) exact = g_ptr_array_new ();
+
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (self->plan->steps, i);
+
+      if (step->kind == STM_STEP_UNLINK)
+        g_ptr_array_add (exact, (gpointer) step->image->path);
+    }
+  g_ptr_array_add (exact, NULL);
+  return stm_path_policy_new (self->tools->pools, (const char *const *) exact->pdata);
+}
+
 static void
 prepare_run (StmErrand *self)
 {
+  const char *domain_id = self->plan->domain_id;
+
+  if (self->policy == NULL && stm_model_get_domain (model_of (self), domain_id) == NULL)
+    self->policy = policy_without_domain (self);
   if (self->policy == NULL)
-    self->policy = stm_model_path_policy (model_of (self), self->plan->domain_id,
-                                          self->tools->pools);
+    self->policy = stm_model_path_policy (model_of (self), domain_id, self->tools->pools);
   self->run = stm_run_new (self->tools->driver, stm_ledger_get_store (self->tools->ledger),
                            self->policy, stm_job_get_progress (self->job),
                            stm_job_get_cancellable (self->job), self->entry);
@@ -417,7 +472,7 @@ start_settling (StmErrand *self)
   self->events->accepted (self, self->user_data);
   prepare_run (self);
   if (self->entry->phase == STM_PHASE_CLEANUP)
-    stm_workers_run (self->tools->workers, work_clean_up, on_cleaned_up, self);
+    clean_up (self);
   else if (goes_on)
     stm_workers_run (self->tools->workers, work_run, on_run, self);
   else
@@ -426,6 +481,18 @@ start_settling (StmErrand *self)
                                    "the service was interrupted; the operation was taken back");
       stm_workers_run (self->tools->workers, work_take_back, on_taken_back, self);
     }
+}
+
+gboolean
+stm_errand_is_settling (const StmErrand *self)
+{
+  return self->is_settling;
+}
+
+void
+stm_errand_refuse (StmErrand *self, const GError *why)
+{
+  end (self, why, NULL);
 }
 
 void

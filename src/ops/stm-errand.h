@@ -52,6 +52,9 @@ StmErrand *stm_errand_new_settle (const StmErrandTools *tools, const StmErrandEv
 void stm_errand_free (StmErrand *self);
 
 void stm_errand_start (StmErrand *self);
+/* Instead of starting it. */
+void stm_errand_refuse (StmErrand *self, const GError *why);
+gboolean stm_errand_is_settling (const StmErrand *self);
 StmJob *stm_errand_get_job (StmErrand *self);
 const StmPlan *stm_errand_get_plan (StmErrand *self); /* NULL before it is made */
 void stm_errand_set_task (StmErrand *self, GTask *task);

@@ -133,17 +133,46 @@ let_expire (StmJobRunner *self, StmJob *job)
 
 /* ---- queues ---- */
 
+/* FALSE with BUSY when the record of the domain does not say what its images are. */
+static gboolean
+check_settled (StmJobRunner *self, const char *domain_id, GError **error)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->unsettled);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const StmJournalEntry *entry = value;
+
+      if (!g_str_equal (entry->plan->domain_id, domain_id) || entry->phase == STM_PHASE_CLEANUP)
+        continue;
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
+                   "the operation '%s' of domain %s is not settled: %s; see Manager.Check and "
+                   "close the finding with Manager.Resolve",
+                   stm_operation_to_word (entry->plan->operation), domain_id, entry->finding);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* What waited may have waited for one that was left unsettled. */
 static void
 start_head (StmJobRunner *self, const char *domain_id)
 {
   GQueue *queue = g_hash_table_lookup (self->queues, domain_id);
+  g_autoptr (GError) error = NULL;
+  StmErrand *errand;
 
   if (queue == NULL)
     return;
-  if (queue->length == 0)
+  errand = g_queue_peek_head (queue);
+  if (errand == NULL)
     g_hash_table_remove (self->queues, domain_id);
+  else if (stm_errand_is_settling (errand) || check_settled (self, domain_id, &error))
+    stm_errand_start (errand);
   else
-    stm_errand_start (g_queue_peek_head (queue));
+    stm_errand_refuse (errand, error);
 }
 
 typedef struct
@@ -254,8 +283,6 @@ static gboolean
 check_can_queue (StmJobRunner *self, const char *domain_id, GError **error)
 {
   GQueue *queue = g_hash_table_lookup (self->queues, domain_id);
-  GHashTableIter iter;
-  gpointer value;
 
   if (queue != NULL && queue->length >= MAX_QUEUE_LENGTH)
     {
@@ -264,20 +291,7 @@ check_can_queue (StmJobRunner *self, const char *domain_id, GError **error)
                    queue->length, domain_id);
       return FALSE;
     }
-  g_hash_table_iter_init (&iter, self->unsettled);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      const StmJournalEntry *entry = value;
-
-      if (!g_str_equal (entry->plan->domain_id, domain_id) || entry->phase == STM_PHASE_CLEANUP)
-        continue;
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
-                   "the operation '%s' of domain %s is not settled: %s; see Manager.Check and "
-                   "close the finding with Manager.Resolve",
-                   stm_operation_to_word (entry->plan->operation), domain_id, entry->finding);
-      return FALSE;
-    }
-  return TRUE;
+  return check_settled (self, domain_id, error);
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "stm-check.h"
 #include "stm-findings.h"
+#include "stm-job-control.h"
 #include "stm-job-runner.h"
 #include "stm-ledger.h"
 #include "stm-preview.h"
@@ -312,6 +313,13 @@ resolve (StmRegistry *self, const char *finding_id, const char *choice, GError *
                    choices);
       return NULL;
     }
+  if (!g_str_equal (self->health, "ok"))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_READ_ONLY,
+                   "finding '%s' cannot be resolved, what is done could not be recorded: %s",
+                   finding_id, self->health);
+      return NULL;
+    }
   if (stm_job_runner_is_busy (self->runner, entry->plan->domain_id))
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
@@ -481,8 +489,11 @@ stm_registry_close_sync (StmRegistry *self)
     {
       StmJob *job = g_ptr_array_index (jobs, i);
 
-      if (!stm_job_is_ended (job))
-        stm_job_cancel (job, NULL);
+      if (stm_job_is_ended (job))
+        continue;
+      stm_job_cancel (job, NULL);
+      /* Also past the point of no return: the next start goes on. */
+      g_cancellable_cancel (stm_job_get_cancellable (job));
     }
   g_clear_pointer (&self->workers, stm_workers_free);
   stm_store_close_sync (self->store);

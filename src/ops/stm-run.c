@@ -19,6 +19,7 @@ stm_run_new (StmDriver *driver, StmStore *store, StmPathPolicy *policy, StmProgr
   self->progress = stm_progress_ref (progress);
   self->cancellable = g_object_ref (cancellable);
   self->entry = stm_journal_entry_copy (entry);
+  self->spared = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   return self;
 }
 
@@ -31,6 +32,7 @@ stm_run_free (StmRun *self)
   stm_progress_unref (self->progress);
   g_object_unref (self->cancellable);
   stm_journal_entry_free (self->entry);
+  g_hash_table_unref (self->spared);
   g_free (self);
 }
 
@@ -65,10 +67,21 @@ announce_total (StmRun *self, GPtrArray *merges)
   stm_progress_set_total (self->progress, total);
 }
 
+/* A client's cancellation that came while the first merge was ending is void: there is no way back
+ * any more. After the seal only the end of the service uses the cancellable, and the next start
+ * goes on. */
+static GCancellable *
+present_cancellable (const StmRun *self)
+{
+  gboolean is_void = self->entry->n_done > 0 && !stm_progress_is_sealed (self->progress);
+
+  return is_void ? NULL : self->cancellable;
+}
+
 static gboolean
 check_cancelled (StmRun *self, GError **error)
 {
-  if (!g_cancellable_is_cancelled (self->cancellable))
+  if (!g_cancellable_is_cancelled (present_cancellable (self)))
     return TRUE;
   g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED, "the job was cancelled");
   return FALSE;
@@ -81,13 +94,14 @@ run_merge (StmRun *self, const StmStep *step, GError **error)
     return FALSE;
 
   stm_progress_set_phase (self->progress, step->kind == STM_STEP_COMMIT ? "commit" : "stream");
-  if (!stm_driver_merge (self->driver, step, self->policy, self->progress, self->cancellable,
-                         error))
+  if (!stm_driver_merge (self->driver, step, self->policy, self->progress,
+                         present_cancellable (self), error))
     return FALSE;
   stm_progress_finish_step (self->progress, step->bytes);
   /* A merge must be known as done before the next one writes to the same images: done again after
    * that, it would put old data over new. */
   self->entry->n_done++;
+  (void) stm_progress_seal (self->progress);
   return stm_store_write_journal_sync (self->store, self->entry, error);
 }
 
@@ -98,6 +112,8 @@ stm_run_steps_sync (StmRun *self, GError **error)
   g_autoptr (GPtrArray) merges = list_merges (plan);
 
   announce_total (self, merges);
+  if (self->entry->n_done > 0)
+    (void) stm_progress_seal (self->progress);
   if (!check_cancelled (self, error))
     return FALSE;
   if (stm_plan_n_steps_of (plan, STM_STEP_OVERLAY) > 0)
@@ -157,6 +173,12 @@ stm_run_take_back_sync (StmRun *self, GError **error)
   return stm_driver_abandon_overlays (self->driver, self->entry->plan, self->policy, error);
 }
 
+void
+stm_run_spare (StmRun *self, const char *path)
+{
+  g_hash_table_add (self->spared, g_strdup (path));
+}
+
 gboolean
 stm_run_clean_up_sync (StmRun *self, GError **error)
 {
@@ -169,7 +191,7 @@ stm_run_clean_up_sync (StmRun *self, GError **error)
     {
       const StmStep *step = g_ptr_array_index (plan->steps, i);
 
-      if (step->kind != STM_STEP_UNLINK)
+      if (step->kind != STM_STEP_UNLINK || g_hash_table_contains (self->spared, step->image->path))
         continue;
       if (!stm_driver_remove_image (self->driver, step, self->policy,
                                     first == NULL ? &first : NULL))

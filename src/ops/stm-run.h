@@ -16,6 +16,7 @@ typedef struct
   StmProgress *progress;
   GCancellable *cancellable;
   StmJournalEntry *entry; /* its own copy; `n_done` counts up as merges are recorded as done */
+  GHashTable *spared; /* set of paths: files that are not to be removed whatever the plan says */
 } StmRun;
 
 StmRun *
@@ -31,6 +32,8 @@ gboolean stm_run_can_take_back_sync (StmRun *self);
 /* Takes it back. */
 gboolean stm_run_take_back_sync (StmRun *self, GError **error);
 
+/* Not while the worker has the run. */
+void stm_run_spare (StmRun *self, const char *path);
 /* Removes the files of the plan's UNLINK steps. Goes on after a failure; the error names every file
  * that stayed. */
 gboolean stm_run_clean_up_sync (StmRun *self, GError **error);
