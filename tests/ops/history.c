@@ -4,11 +4,13 @@
  */
 #include "history.h"
 
+#include "test-images.h"
+
 #include <glib/gstdio.h>
 #include <string.h>
 
-static void
-run_tool (const char *const *argv)
+void
+history_run_tool (const char *const *argv)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *out = NULL;
@@ -65,7 +67,16 @@ set_last (History *self, LifeResult *result)
   self->last = result;
 }
 
-/* Runs one command and holds what came of it against the model. */
+/* By the next start, not by a retry. */
+static gboolean
+is_settled_later (History *self, const LifeCommand *command)
+{
+  if (self->was_killed)
+    return TRUE;
+  return command->fault != FAULT_NONE && !command->tries_again
+         && (self->code >= 0 || command->fault == FAULT_HURT);
+}
+
 void
 history_step (History *self, const LifeCommand *command, int allowed_error)
 {
@@ -75,6 +86,7 @@ history_step (History *self, const LifeCommand *command, int allowed_error)
   world_apply (after, command);
   set_last (self, life_run (self->directory, command));
   self->was_killed = self->last->was_killed;
+  self->code = self->last->code;
   g_string_append_printf (self->log,
                           "# verb %d '%s' keep %s discard %d scope %d disk %s fault %d %s "
                           "%u -> %d %s\n",
@@ -82,17 +94,19 @@ history_step (History *self, const LifeCommand *command, int allowed_error)
                           command->scope, command->disk, command->fault, command->phase,
                           command->delay, self->last->code,
                           self->last->message ? self->last->message : "");
-  if (self->last->was_killed || (command->fault != FAULT_NONE && self->last->code >= 0))
+  if (is_settled_later (self, command))
+    set_last (self, life_run (self->directory, &(LifeCommand){ .verb = LIFE_LOOK }));
+  if (self->was_killed || (command->fault != FAULT_NONE && self->code >= 0))
     {
-      /* The next start settles it; what was said to have failed must be as before, if it could
-       * be taken back, or go forward. */
-      set_last (self, life_run (self->directory, &(LifeCommand){ .verb = LIFE_LOOK }));
+      /* What was said to have failed must be as before, if it could be taken back, or go forward.
+       */
       settle_on (self, before, after);
+      history_look (self);
       return;
     }
-  if (self->last->code >= 0 && self->last->code != allowed_error)
+  if (self->code >= 0 && self->code != allowed_error)
     history_fail (self, self->last->message);
-  if (self->last->code >= 0)
+  if (self->code >= 0)
     {
       world_free (after);
       settle_on (self, before, NULL);
@@ -103,6 +117,85 @@ history_step (History *self, const LifeCommand *command, int allowed_error)
 }
 
 void
+history_step_two (History *self, const LifeCommand *command)
+{
+  set_last (self, life_run (self->directory, command));
+  self->code = self->last->code;
+  if (self->last->code < 0)
+    world_apply (self->world, command);
+  if (self->last->beside_code < 0)
+    world_apply (self->world, command->beside);
+  settle_on (self, self->world, NULL);
+}
+
+void
+history_look (History *self)
+{
+  set_last (self, life_run (self->directory, &(LifeCommand){ .verb = LIFE_LOOK }));
+  settle_on (self, self->world, NULL);
+}
+
+char *
+history_image (History *self, const char *name, guint disk)
+{
+  const char *target = disk == 0 ? "vda" : "vdb";
+  g_autofree char *key = g_strconcat ("source.", target, NULL);
+  char *path = g_key_file_get_string (self->last->seen, name != NULL ? name : "domain",
+                                      name != NULL ? target : key, NULL);
+
+  g_assert_nonnull (path);
+  return path;
+}
+
+char *
+history_digest (History *self)
+{
+  g_autofree char *images = g_build_filename (self->directory, "images", NULL);
+  g_autofree char *list = test_directory_list (images);
+  g_auto (GStrv) names = g_strsplit (list, " ", -1);
+  GString *digest = g_string_new (NULL);
+
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      g_autofree char *path = g_build_filename (images, names[i], NULL);
+      g_autofree char *bytes = NULL;
+      g_autofree char *sum = NULL;
+      gsize length = 0;
+
+      /* A link or a pipe is only known by its name. */
+      if (g_file_test (path, G_FILE_TEST_IS_REGULAR) && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+        {
+          g_assert_true (g_file_get_contents (path, &bytes, &length, NULL));
+          sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) bytes, length);
+        }
+      g_string_append_printf (digest, "%s %s\n", names[i], sum != NULL ? sum : "");
+    }
+  return g_string_free (digest, FALSE);
+}
+
+void
+history_create (History *self, const char *name)
+{
+  history_write (self, 0, history_below (self, 16) * 65536, 65536,
+                 (guint8) (1 + history_below (self, 255)));
+  history_write (self, 1, history_below (self, 16) * 65536, 32768,
+                 (guint8) (1 + history_below (self, 255)));
+  history_step (self, &(LifeCommand){ .verb = LIFE_CREATE, .name = name }, -1);
+}
+
+void
+history_grow_tree (History *self)
+{
+  history_create (self, "root");
+  history_create (self, "a");
+  history_create (self, "c1");
+  history_step (self, &(LifeCommand){ .verb = LIFE_REVERT, .name = "a", .discards = TRUE }, -1);
+  history_create (self, "b");
+  history_create (self, "c");
+  history_write (self, 0, 0, 4096, 0xee);
+}
+
+void
 history_write (History *self, guint disk, gsize offset, gsize length, guint8 byte)
 {
   g_autofree char *source = g_key_file_get_string (self->last->seen, "domain",
@@ -110,14 +203,13 @@ history_write (History *self, guint disk, gsize offset, gsize length, guint8 byt
   g_autofree char *write = g_strdup_printf ("write -P %u %zu %zu", byte, offset, length);
   const char *argv[] = { "qemu-io", "-f", "qcow2", "-c", write, source, NULL };
 
-  run_tool (argv);
+  history_run_tool (argv);
   world_write (self->world, disk, offset, length, byte);
   g_string_append_printf (self->log, "# %s %s\n", write, source);
 }
 
-/* Every image file is in some chain; nothing half made is left. */
-static void
-check_files (History *self)
+void
+history_check_files (History *self)
 {
   g_autofree char *images = g_build_filename (self->directory, "images", NULL);
   g_autoptr (GDir) dir = g_dir_open (images, 0, NULL);
@@ -144,24 +236,30 @@ make_machine (History *self)
   const char *make_a[] = { "qemu-img", "create", "-q", "-f", "qcow2", a, "1M", NULL };
   const char *make_b[] = { "qemu-img", "create", "-q", "-f", "qcow2", b, "1M", NULL };
 
-  g_assert_cmpint (g_mkdir (images, 0700), ==, 0);
-  run_tool (make_a);
-  run_tool (make_b);
+  g_assert_cmpint (g_mkdir_with_parents (images, 0700), ==, 0);
+  history_run_tool (make_a);
+  history_run_tool (make_b);
   self->world = world_new ();
   history_step (self, &(LifeCommand){ .verb = LIFE_DEFINE, .name = xml }, -1);
 }
 
 History *
-history_begin (guint32 seed)
+history_begin_in (guint32 seed, char *directory)
 {
   History *self = g_new0 (History, 1);
 
   self->seed = seed;
   self->rand = g_rand_new_with_seed (seed);
-  self->directory = g_dir_make_tmp ("stemma-history-XXXXXX", NULL);
+  self->directory = directory;
   self->log = g_string_new (NULL);
   make_machine (self);
   return self;
+}
+
+History *
+history_begin (guint32 seed)
+{
+  return history_begin_in (seed, g_dir_make_tmp ("stemma-history-XXXXXX", NULL));
 }
 
 void
@@ -169,8 +267,8 @@ history_end (History *self)
 {
   const char *remove[] = { "rm", "-rf", self->directory, NULL };
 
-  check_files (self);
-  run_tool (remove);
+  history_check_files (self);
+  history_run_tool (remove);
   world_free (self->world);
   set_last (self, NULL);
   g_string_free (self->log, TRUE);

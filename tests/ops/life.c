@@ -16,18 +16,29 @@
 
 #define LIFE_SECONDS 60
 
+#define DOMAIN "vm"
+#define KILL_AGAIN_NANOSECONDS 500000
+
 typedef struct
 {
   const LifeCommand *command;
   StmRegistry *registry;
-  GMainLoop *loop;
   GKeyFile *out;
-  GError *error;
+  GPtrArray *findings; /* of the last check */
 } Life;
 
-static void
+/* One call and how it came out. */
+typedef struct
+{
+  Life *life;
+  GError *error;
+  gboolean is_over;
+} Call;
+
+static guint
 kill_children (void)
 {
+  guint n_killed = 0;
   g_autofree char *path = NULL;
   g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
   const char *task;
@@ -42,15 +53,21 @@ kill_children (void)
         continue;
       pids = g_strsplit (text, " ", -1);
       for (guint i = 0; pids[i] != NULL; i++)
-        if (g_ascii_isdigit (*pids[i]))
-          kill ((pid_t) g_ascii_strtoll (pids[i], NULL, 10), SIGKILL);
+        if (g_ascii_isdigit (*pids[i])
+            && kill ((pid_t) g_ascii_strtoll (pids[i], NULL, 10), SIGKILL) == 0)
+          n_killed++;
     }
+  return n_killed;
 }
 
+/* Comes again until there was one to be killed. */
 static void
 kill_children_later (union sigval value)
 {
-  kill_children ();
+  int *has_killed = value.sival_ptr;
+
+  if (!g_atomic_int_get (has_killed) && kill_children () > 0)
+    g_atomic_int_set (has_killed, TRUE);
 }
 
 static void
@@ -66,6 +83,8 @@ arm_timer (const LifeCommand *command)
     {
       event.sigev_notify = SIGEV_THREAD;
       event.sigev_notify_function = kill_children_later;
+      event.sigev_value.sival_ptr = g_new0 (int, 1);
+      when.it_interval.tv_nsec = KILL_AGAIN_NANOSECONDS;
     }
   g_assert_cmpint (timer_create (CLOCK_MONOTONIC, &event, &timer), ==, 0);
   g_assert_cmpint (timer_settime (timer, 0, &when, NULL), ==, 0);
@@ -79,62 +98,92 @@ on_phase (const char *phase, gpointer user_data)
 
   if (command->fault == FAULT_KILL_AT_PHASE && g_str_equal (phase, command->phase))
     raise (SIGKILL);
+  if (command->fault == FAULT_HURT && g_strcmp0 (phase, command->phase) == 0)
+    command->hurt (command->data);
   if ((command->fault == FAULT_KILL_SERVICE || command->fault == FAULT_KILL_ENDPOINT)
       && g_str_has_suffix (phase, ":intent"))
     arm_timer (command);
 }
 
 static void
+wait_for (Call *call)
+{
+  while (!call->is_over)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
 on_waited (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  Life *life = user_data;
+  Call *call = user_data;
 
-  stm_registry_wait_finish (STM_REGISTRY (source), result, &life->error);
-  g_main_loop_quit (life->loop);
+  stm_registry_wait_finish (STM_REGISTRY (source), result, &call->error);
+  call->is_over = TRUE;
+}
+
+static void
+wait_for_job (Call *call, StmJob *job)
+{
+  if (job == NULL)
+    call->is_over = TRUE;
+  else
+    stm_registry_wait_async (call->life->registry, job, on_waited, call);
 }
 
 static void
 on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  Life *life = user_data;
+  Call *call = user_data;
   g_autoptr (StmJob)
-      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &life->error);
+      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &call->error);
 
-  if (job == NULL)
-    g_main_loop_quit (life->loop);
-  else
-    stm_registry_wait_async (life->registry, job, on_waited, life);
+  wait_for_job (call, job);
+}
+
+static void
+on_resolving (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Call *call = user_data;
+  g_autoptr (StmJob)
+      job = stm_registry_resolve_finish (STM_REGISTRY (source), result, &call->error);
+
+  wait_for_job (call, job);
 }
 
 static const char *
-only_domain (Life *life)
+domain_id (Life *life)
 {
-  g_autoptr (GPtrArray) ids = stm_model_domain_ids (stm_registry_get_model (life->registry));
+  const StmDomain *domain = stm_model_find_domain (stm_registry_get_model (life->registry), DOMAIN);
 
-  return ids->len > 0 ? g_ptr_array_index (ids, 0) : NULL;
+  return domain != NULL ? domain->id : NULL;
 }
 
 static const char *
 id_of (Life *life, const char *name)
 {
-  const StmTree *tree = stm_model_tree (stm_registry_get_model (life->registry), only_domain (life),
-                                        STM_MOMENT_SNAPSHOT);
-  const StmMoment *moment = stm_tree_find (tree, name);
+  const char *domain = domain_id (life);
+  const StmTree *tree;
+  const StmMoment *moment = NULL;
 
+  if (domain != NULL)
+    {
+      tree = stm_model_tree (stm_registry_get_model (life->registry), domain, STM_MOMENT_SNAPSHOT);
+      moment = stm_tree_find (tree, name);
+    }
   return moment != NULL ? moment->id : "00000000000000000000000000000000";
 }
 
 static StmOp *
-make_op (Life *life)
+make_op (Life *life, const LifeCommand *command, GError **error)
 {
-  const LifeCommand *command = life->command;
-  const char *domain = only_domain (life);
+  const char *known = domain_id (life);
+  const char *domain = known != NULL ? known : "00000000000000000000000000000000";
   const char *disks[] = { command->disk, NULL };
 
   switch (command->verb)
     {
     case LIFE_DEFINE:
-      return stm_op_define_new (command->name, &life->error);
+      return stm_op_define_new (command->name, error);
     case LIFE_CREATE:
       return stm_op_create_new (domain,
                                 &(StmCreateRequest){ .name = command->name,
@@ -185,31 +234,49 @@ tell_moment (Life *life, const StmTree *tree, const StmMoment *moment)
 static void
 on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  Life *life = user_data;
-  g_autoptr (GPtrArray) findings = stm_registry_check_finish (STM_REGISTRY (source), result, NULL);
+  Call *call = user_data;
+
+  g_clear_pointer (&call->life->findings, g_ptr_array_unref);
+  call->life->findings = stm_registry_check_finish (STM_REGISTRY (source), result, &call->error);
+  call->is_over = TRUE;
+}
+
+static void
+check (Life *life)
+{
+  Call call = { .life = life };
+
+  stm_registry_check_async (life->registry, on_checked, &call);
+  wait_for (&call);
+  g_assert_no_error (call.error);
+}
+
+static void
+tell_findings (Life *life)
+{
   g_autoptr (GString) text = g_string_new (NULL);
 
-  for (guint i = 0; i < findings->len; i++)
+  for (guint i = 0; i < life->findings->len; i++)
     {
-      const StmFinding *finding = g_ptr_array_index (findings, i);
+      const StmFinding *finding = g_ptr_array_index (life->findings, i);
 
       g_string_append_printf (text, "%s: %s; ", finding->kind, finding->text);
     }
   g_key_file_set_string (life->out, "domain", "findings", text->str);
-  g_main_loop_quit (life->loop);
 }
 
 static void
 tell (Life *life)
 {
   const StmModel *model = stm_registry_get_model (life->registry);
-  const char *id = only_domain (life);
+  const char *id = domain_id (life);
   const StmTree *tree;
   const StmMoment *current;
   g_autoptr (GPtrArray) moments = NULL;
 
-  stm_registry_check_async (life->registry, on_checked, life);
-  g_main_loop_run (life->loop);
+  check (life);
+  tell_findings (life);
+  g_key_file_set_string (life->out, "result", "health", stm_registry_get_health (life->registry));
   if (id == NULL)
     return;
   tree = stm_model_tree (model, id, STM_MOMENT_SNAPSHOT);
@@ -227,41 +294,93 @@ tell (Life *life)
     tell_moment (life, tree, g_ptr_array_index (moments, i));
 }
 
+/* What came of it; only codes of ours, whatever went wrong. */
+static void
+tell_call (Life *life, const Call *call, const char *code, const char *message)
+{
+  g_assert_true (call->error == NULL || call->error->domain == STEMMA_ERROR);
+  g_key_file_set_integer (life->out, "result", code, call->error != NULL ? call->error->code : -1);
+  g_key_file_set_string (life->out, "result", message,
+                         call->error != NULL ? call->error->message : "");
+}
+
+static void
+submit (const LifeCommand *command, Call *call)
+{
+  g_autoptr (StmOp) op = make_op (call->life, command, &call->error);
+
+  if (op == NULL)
+    call->is_over = TRUE;
+  else
+    stm_registry_submit_async (call->life->registry, op, &(StmCaller){ 0 }, on_submitted, call);
+}
+
+static void
+run_commands (Life *life)
+{
+  Call call = { .life = life };
+  Call beside = { .life = life, .is_over = life->command->beside == NULL };
+
+  if (life->command->fault == FAULT_HURT && life->command->phase == NULL)
+    life->command->hurt (life->command->data);
+  submit (life->command, &call);
+  if (life->command->beside != NULL)
+    submit (life->command->beside, &beside);
+  wait_for (&call);
+  wait_for (&beside);
+  tell_call (life, &call, "code", "message");
+  tell_call (life, &beside, "beside-code", "beside-message");
+  g_clear_error (&call.error);
+  g_clear_error (&beside.error);
+}
+
+static void
+retry_unsettled (Life *life)
+{
+  check (life);
+  for (guint i = 0; i < life->findings->len; i++)
+    {
+      const StmFinding *finding = g_ptr_array_index (life->findings, i);
+      Call call = { .life = life };
+
+      if (finding->choices[0] == NULL)
+        continue;
+      stm_registry_resolve_async (life->registry, finding->id, "retry", &(StmCaller){ 0 },
+                                  on_resolving, &call);
+      wait_for (&call);
+      tell_call (life, &call, "retry-code", "retry-message");
+      g_clear_error (&call.error);
+    }
+}
+
 static void
 live (const char *directory, const LifeCommand *command, const char *report)
 {
   g_autofree char *run = g_build_filename (directory, "run", NULL);
   g_autofree char *state = g_build_filename (directory, "state", NULL);
   g_autoptr (StmDriver) driver = STM_DRIVER (stm_qemu_driver_new (NULL, NULL, run));
-  Life life = { .command = command,
-                .loop = g_main_loop_new (NULL, FALSE),
-                .out = g_key_file_new () };
-  g_autoptr (StmOp) op = NULL;
+  g_autoptr (GError) error = NULL;
+  Life life = { .command = command, .out = g_key_file_new () };
 
   alarm (LIFE_SECONDS);
   /* What an operation leaves unsettled is warned of, rightly. */
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  life.registry = stm_registry_open_sync (driver, state, NULL, &life.error);
-  g_assert_no_error (life.error);
+  life.registry = stm_registry_open_sync (driver, state, NULL, &error);
+  g_assert_no_error (error);
   while (is_any_job_running (&life))
     g_main_context_iteration (NULL, TRUE);
   stm_registry_set_phase_hook (life.registry, on_phase, (gpointer) command);
-  op = make_op (&life);
-  if (op != NULL)
-    {
-      stm_registry_submit_async (life.registry, op, &(StmCaller){ 0 }, on_submitted, &life);
-      g_main_loop_run (life.loop);
-    }
+  run_commands (&life);
+  if (command->mend != NULL)
+    command->mend (command->data);
+  if (command->tries_again)
+    retry_unsettled (&life);
   tell (&life);
-  g_key_file_set_integer (life.out, "result", "code", life.error != NULL ? life.error->code : -1);
-  g_key_file_set_string (life.out, "result", "message",
-                         life.error != NULL ? life.error->message : "");
   g_assert_true (g_key_file_save_to_file (life.out, report, NULL));
   stm_registry_close_sync (life.registry);
   g_clear_object (&life.registry);
   g_key_file_unref (life.out);
-  g_main_loop_unref (life.loop);
-  g_clear_error (&life.error);
+  g_ptr_array_unref (life.findings);
 }
 
 LifeResult *
@@ -293,6 +412,7 @@ life_run (const char *directory, const LifeCommand *command)
   g_assert_true (g_key_file_load_from_file (result->seen, report, 0, NULL));
   result->code = g_key_file_get_integer (result->seen, "result", "code", NULL);
   result->message = g_key_file_get_string (result->seen, "result", "message", NULL);
+  result->beside_code = g_key_file_get_integer (result->seen, "result", "beside-code", NULL);
   return result;
 }
 

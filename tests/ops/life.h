@@ -22,10 +22,16 @@ typedef enum
   FAULT_NONE,
   FAULT_KILL_AT_PHASE, /* the service, right after the journal write `phase` */
   FAULT_KILL_SERVICE,  /* the service, `delay` microseconds after the intent */
-  FAULT_KILL_ENDPOINT, /* its QEMU, `delay` microseconds after the intent */
+  FAULT_KILL_ENDPOINT, /* its QEMU, `delay` microseconds after the intent or as soon as it has one
+                        */
+  FAULT_HURT,          /* hurt (data) is called right after the journal write `phase`, NULL: before
+                        * the command */
 } Fault;
 
-typedef struct
+/* Called in the service's process. */
+typedef void (*LifeCall) (gpointer data);
+
+typedef struct LifeCommand
 {
   LifeVerb verb;
   const char *name;  /* of the snapshot; the XML for define */
@@ -36,6 +42,11 @@ typedef struct
   Fault fault;
   const char *phase; /* "delete:intent" */
   guint delay;
+  LifeCall hurt;
+  LifeCall mend;        /* called when the command has ended */
+  gboolean tries_again; /* then what is not settled is tried again by Resolve */
+  gpointer data;
+  const struct LifeCommand *beside; /* submitted in the same moment; without a fault of its own */
 } LifeCommand;
 
 typedef struct
@@ -43,9 +54,10 @@ typedef struct
   gboolean was_killed;
   int code; /* StemmaError of the command, -1 for success, -2 when it was not answered */
   char *message;
-  GKeyFile *seen; /* what the service showed at its end; NULL when it was killed. Groups "domain"
-                   * (current, source.<target>, findings, health) and one per snapshot by name
-                   * (parent, state, <target> = frozen image) */
+  int beside_code; /* as `code` */
+  GKeyFile *seen;  /* what the service showed at its end; NULL when it was killed. Groups "domain"
+                    * (current, source.<target>, findings), "result" (health of the service) and one
+                    * per snapshot by name  (parent, state, <target> = frozen image) */
 } LifeResult;
 
 LifeResult *life_run (const char *directory, const LifeCommand *command);

@@ -55,29 +55,6 @@ static const Vector vectors[] = {
 };
 
 static void
-create (History *self, const char *name)
-{
-  history_write (self, 0, history_below (self, 16) * 65536, 65536,
-                 (guint8) (1 + history_below (self, 255)));
-  history_write (self, 1, history_below (self, 16) * 65536, 32768,
-                 (guint8) (1 + history_below (self, 255)));
-  history_step (self, &(LifeCommand){ .verb = LIFE_CREATE, .name = name }, -1);
-}
-
-/* root — a — b — c — (active, written)   and   a — c1 */
-static void
-grow_tree (History *self)
-{
-  create (self, "root");
-  create (self, "a");
-  create (self, "c1");
-  history_step (self, &(LifeCommand){ .verb = LIFE_REVERT, .name = "a", .discards = TRUE }, -1);
-  create (self, "b");
-  create (self, "c");
-  history_write (self, 0, 0, 4096, 0xee);
-}
-
-static void
 test_killed (gconstpointer data)
 {
   const Vector *vector = data;
@@ -92,7 +69,7 @@ test_killed (gconstpointer data)
   guint n_before;
   guint n_after;
 
-  grow_tree (self);
+  history_grow_tree (self);
   n_before = g_hash_table_size (self->world->snaps);
   history_step (self, &command, -1);
   g_assert_cmpint (self->was_killed, ==, vector->phase != NULL);
@@ -102,7 +79,7 @@ test_killed (gconstpointer data)
   else
     g_assert_cmpstr (self->world->current, ==, vector->side == SIDE_AFTER ? "a" : "c");
   /* And the machine is fit for use. */
-  create (self, "later");
+  history_create (self, "later");
   history_end (self);
 }
 

@@ -1,0 +1,250 @@
+/* No space left at the worst moment: for the overlays, for what a merge writes, for the store. The
+ * operation fails as NO_SPACE or is refused so; with space again, a retry or the next start settles
+ * it and every byte is as before or as after.
+ *
+ * Images and store stand on file systems of their own, in a mount namespace of the test's, which
+ * needs no root where the kernel allows user namespaces.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "history.h"
+#include "stemma-error.h"
+#include "stm-request.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MIB ((guint64) 1024 * 1024)
+#define AMPLE (256 * MIB)
+
+/* Why there is no namespace of our own; NULL when there is. */
+typedef struct
+{
+  const char *refusal;
+} Place;
+
+static gboolean
+write_map (const char *path, const char *text)
+{
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  gboolean is_written = fd >= 0 && write (fd, text, strlen (text)) == (ssize_t) strlen (text);
+
+  if (fd >= 0)
+    close (fd);
+  return is_written;
+}
+
+static const char *
+enter_namespace (void)
+{
+  gboolean is_root = geteuid () == 0;
+  g_autofree char *uids = g_strdup_printf ("0 %u 1", geteuid ());
+  g_autofree char *gids = g_strdup_printf ("0 %u 1", getegid ());
+
+  if (unshare (CLONE_NEWNS | (is_root ? 0 : CLONE_NEWUSER)) != 0)
+    return "the kernel gives no mount namespace without privileges";
+  if (!is_root
+      && (!write_map ("/proc/self/setgroups", "deny") || !write_map ("/proc/self/uid_map", uids)
+          || !write_map ("/proc/self/gid_map", gids)))
+    return "the user namespace cannot be set up";
+  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    return "mounts cannot be made private";
+  return NULL;
+}
+
+static void
+resize (const char *path, guint64 size, unsigned long flags)
+{
+  g_autofree char *options = g_strdup_printf ("mode=0700,size=%" G_GUINT64_FORMAT, size);
+
+  g_assert_cmpint (mount ("tmpfs", path, "tmpfs", flags, options), ==, 0);
+}
+
+/* A file system of the history, and what is left of it in the bad moment. */
+typedef struct
+{
+  char *path;
+  guint64 spare;
+} Shortage;
+
+/* A tmpfs takes no size below what it holds, but one just above. */
+static void
+run_short (gpointer data)
+{
+  const Shortage *shortage = data;
+  struct statvfs now;
+  guint64 held;
+
+  g_assert_cmpint (statvfs (shortage->path, &now), ==, 0);
+  held = (guint64) (now.f_blocks - now.f_bfree) * now.f_frsize;
+  g_assert_cmpuint (held + shortage->spare, >, 0);
+  resize (shortage->path, held + shortage->spare, MS_REMOUNT);
+}
+
+static void
+make_room (gpointer data)
+{
+  resize (((const Shortage *) data)->path, AMPLE, MS_REMOUNT);
+}
+
+typedef struct
+{
+  const char *name;
+  LifeCommand command; /* its phase: when space runs out */
+  const char *where;   /* "images" or "state" */
+  guint64 spare;
+  int code; /* -1: any, or none */
+} Vector;
+
+#define CREATE .verb = LIFE_CREATE, .name = "new"
+#define REVERT .verb = LIFE_REVERT, .name = "a", .discards = TRUE
+#define KEEP .verb = LIFE_REVERT, .name = "a", .keep = "kept"
+#define DELETE_MIDDLE .verb = LIFE_DELETE, .name = "b"
+#define DELETE_ROOT .verb = LIFE_DELETE, .name = "root"
+#define DELETE_SUBTREE .verb = LIFE_DELETE, .name = "a", .scope = STM_DELETE_CHILDREN
+
+static const Vector vectors[] = {
+  { "overlay-of-create", { CREATE, .phase = "create:intent" }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "second-overlay-of-create",
+    { CREATE, .phase = "create:intent" },
+    "images",
+    256 * 1024,
+    STEMMA_ERROR_NO_SPACE },
+  { "overlay-of-revert", { REVERT, .phase = "revert:intent" }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "overlay-of-keep", { KEEP, .phase = "revert:intent" }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "stream", { DELETE_MIDDLE, .phase = "delete:intent" }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "second-stream",
+    { DELETE_MIDDLE, .phase = "delete:intent" },
+    "images",
+    64 * 1024,
+    STEMMA_ERROR_NO_SPACE },
+  { "commit", { DELETE_ROOT, .phase = "delete:intent" }, "images", 0, -1 },
+  { "second-commit", { DELETE_ROOT, .phase = "delete:step-1" }, "images", 0, -1 },
+  { "stream-after-a-step", { DELETE_MIDDLE, .phase = "delete:step-1" }, "images", 0, -1 },
+  { "merges-of-a-subtree", { DELETE_SUBTREE, .phase = "delete:intent" }, "images", 0, -1 },
+  { "images-before-create", { CREATE }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "images-before-delete", { DELETE_MIDDLE }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "store-before-create", { CREATE }, "state", 0, STEMMA_ERROR_NO_SPACE },
+  { "store-before-revert", { REVERT }, "state", 0, STEMMA_ERROR_NO_SPACE },
+  { "store-before-delete", { DELETE_MIDDLE }, "state", 0, STEMMA_ERROR_NO_SPACE },
+  { "store-after-the-intent-of-create",
+    { CREATE, .phase = "create:intent" },
+    "state",
+    0,
+    STEMMA_ERROR_NO_SPACE },
+  { "store-after-the-intent-of-revert",
+    { REVERT, .phase = "revert:intent" },
+    "state",
+    0,
+    STEMMA_ERROR_NO_SPACE },
+  { "store-after-the-intent-of-keep",
+    { KEEP, .phase = "revert:intent" },
+    "state",
+    0,
+    STEMMA_ERROR_NO_SPACE },
+  { "store-after-the-intent-of-delete",
+    { DELETE_MIDDLE, .phase = "delete:intent" },
+    "state",
+    0,
+    STEMMA_ERROR_NO_SPACE },
+  { "store-after-a-merge",
+    { DELETE_MIDDLE, .phase = "delete:step-1" },
+    "state",
+    0,
+    STEMMA_ERROR_NO_SPACE },
+  { "store-before-cleanup-ends", { REVERT, .phase = "revert:cleanup" }, "state", 0, -1 },
+};
+
+/* How it is settled. */
+typedef enum
+{
+  WAY_RETRY,
+  WAY_RESTART,
+} Way;
+
+typedef struct
+{
+  const Vector *vector;
+  Way way;
+  const Place *place;
+} Case;
+
+static char *
+mount_on (const char *directory, const char *name)
+{
+  char *path = g_build_filename (directory, name, NULL);
+
+  g_assert_cmpint (g_mkdir (path, 0700), ==, 0);
+  resize (path, AMPLE, 0);
+  return path;
+}
+
+static void
+test_full (gconstpointer data)
+{
+  const Case *item = data;
+  const Vector *vector = item->vector;
+  g_autofree char *images = NULL;
+  g_autofree char *state = NULL;
+  char *directory;
+  LifeCommand command = vector->command;
+  Shortage shortage = { .spare = vector->spare };
+  History *self;
+
+  if (item->place->refusal != NULL)
+    {
+      g_test_skip (item->place->refusal);
+      return;
+    }
+  directory = g_dir_make_tmp ("stemma-history-XXXXXX", NULL);
+  images = mount_on (directory, "images");
+  state = mount_on (directory, "state");
+  shortage.path = g_str_equal (vector->where, "images") ? images : state;
+  self = history_begin_in (41, directory);
+  history_grow_tree (self);
+  command.fault = FAULT_HURT;
+  command.hurt = run_short;
+  command.mend = make_room;
+  command.data = &shortage;
+  command.tries_again = item->way == WAY_RETRY;
+  history_step (self, &command, -1);
+  g_test_message ("%s", g_strrstr (self->log->str, "->"));
+  g_assert_cmpint (self->code, !=, STEMMA_ERROR_FAILED);
+  if (vector->code >= 0)
+    g_assert_cmpint (self->code, ==, vector->code);
+  history_create (self, "later");
+  history_check_files (self);
+  g_assert_cmpint (umount2 (images, MNT_DETACH), ==, 0);
+  g_assert_cmpint (umount2 (state, MNT_DETACH), ==, 0);
+  history_end (self);
+}
+
+static void
+add (const Vector *vector, Way way, const Place *place)
+{
+  Case *item = g_new0 (Case, 1);
+  g_autofree char *path = g_strdup_printf ("/ops/full-disks/%s-is-settled-by-a-%s", vector->name,
+                                           way == WAY_RETRY ? "retry" : "restart");
+
+  *item = (Case){ vector, way, place };
+  g_test_add_data_func_full (path, item, test_full, g_free);
+}
+
+int
+main (int argc, char **argv)
+{
+  Place place = { .refusal = enter_namespace () };
+
+  g_test_init (&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (vectors); i++)
+    {
+      add (&vectors[i], WAY_RETRY, &place);
+      add (&vectors[i], WAY_RESTART, &place);
+    }
+  return g_test_run ();
+}
