@@ -39,7 +39,6 @@ static guint
 kill_children (void)
 {
   guint n_killed = 0;
-  g_autofree char *path = NULL;
   g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
   const char *task;
 

@@ -9,7 +9,7 @@
 #include "stm-request.h"
 
 /* Microseconds after the intent; the first one strikes the endpoint as soon as there is one. */
-static const guint delays[] = { 0, 8000, 20000, 40000, 80000, 160000 };
+static const guint delays[] = { 0, 20000, 45000, 70000, 95000, 125000, 160000, 220000 };
 
 typedef struct
 {

@@ -82,8 +82,6 @@ revert_to_one (History *self)
   choose_fault (self, &command, "revert", &phase);
   if (choice == 2 && world_loses (self->world, name))
     {
-      g_autoptr (World) expected = world_copy (self->world);
-
       command.fault = FAULT_NONE;
       history_step (self, &command, STEMMA_ERROR_UNSAVED_STATE);
       if (self->last->code != STEMMA_ERROR_UNSAVED_STATE)

@@ -264,11 +264,11 @@ world_compare (const World *self, GKeyFile *seen)
   g_autofree char *current = g_key_file_get_string (seen, "domain", "current", NULL);
   g_autofree char *findings = g_key_file_get_string (seen, "domain", "findings", NULL);
   gsize n_groups = 0;
-  g_auto (GStrv) groups = g_key_file_get_groups (seen, &n_groups);
   GHashTableIter iter;
   gpointer value;
   char *difference = NULL;
 
+  g_strfreev (g_key_file_get_groups (seen, &n_groups));
   if (*findings != '\0')
     return g_strdup_printf ("findings: %s", findings);
   if (g_strcmp0 (current, self->current) != 0)
