@@ -188,6 +188,42 @@ check_children (Draft *draft, const StmImage *image, GError **error)
   return TRUE;
 }
 
+/* What the guest would write must not be part of this domain's own history: not an image on record
+ * that snapshots may need, nor one that another of its disks stands on. */
+static gboolean
+check_own (Draft *draft, const StmXmlDisk *disk, const StmImage *active, GError **error)
+{
+  const char *id = stm_op_get_domain_id (STM_OP (draft->op));
+  const StmDisk *present = draft->present != NULL
+                               ? stm_domain_find_disk (draft->present, disk->target)
+                               : NULL;
+  gboolean is_its_own = present != NULL && g_strcmp0 (present->source, active->path) == 0;
+  const char *other = NULL;
+
+  if (!is_its_own && has_moments (draft->model, id)
+      && stm_model_get_image (draft->model, id, active->path) != NULL)
+    other = stm_model_get_image (draft->model, id, active->path)->target;
+  for (guint i = 0; other == NULL && i < draft->op->chains->len; i++)
+    {
+      const GPtrArray *chain = g_ptr_array_index (draft->op->chains, i);
+
+      for (guint j = 1; other == NULL && chain != NULL && j < chain->len; j++)
+        {
+          const StmImage *image = g_ptr_array_index (chain, j);
+
+          if (g_str_equal (image->path, active->path))
+            other = image->target;
+        }
+    }
+  if (other == NULL)
+    return TRUE;
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE,
+               "image '%s' is part of the history of disk '%s', which writing to it would change: "
+               "give disk '%s' an image of its own, or an overlay over it",
+               active->path, other, disk->target);
+  return FALSE;
+}
+
 static gboolean
 check_chain (Draft *draft, const StmXmlDisk *disk, GPtrArray *chain, GError **error)
 {
@@ -198,7 +234,8 @@ check_chain (Draft *draft, const StmXmlDisk *disk, GPtrArray *chain, GError **er
 
       if (!check_users (draft, image, is_written, error))
         return FALSE;
-      if (is_written && !check_children (draft, image, error))
+      if (is_written
+          && (!check_children (draft, image, error) || !check_own (draft, disk, image, error)))
         return FALSE;
     }
   for (guint i = 0; i < draft->disks->len; i++)
@@ -280,6 +317,38 @@ add_root (Draft *draft, const StmDisk *disk)
     g_ptr_array_add (draft->roots, g_steal_pointer (&root));
 }
 
+static GPtrArray *
+find_chain (const StmOpDefine *self, const char *target)
+{
+  for (guint i = 0; i < self->xml->disks->len; i++)
+    {
+      const StmXmlDisk *disk = g_ptr_array_index (self->xml->disks, i);
+
+      if (g_str_equal (disk->target, target))
+        return g_ptr_array_index (self->chains, i);
+    }
+  return NULL;
+}
+
+/* Before anything is put on record: an image may go from one disk to another. */
+static gboolean
+drop_old_records (Draft *draft, GError **error)
+{
+  gboolean keeps = FALSE;
+
+  for (gsize i = 0; draft->present != NULL && i < draft->present->n_disks; i++)
+    {
+      const StmDisk *present = &draft->present->disks[i];
+      GPtrArray *chain = find_chain (draft->op, present->target);
+
+      if (!keeps_record (draft, present, chain, &keeps, error))
+        return FALSE;
+      if (!keeps)
+        drop_record (draft, present->target);
+    }
+  return TRUE;
+}
+
 static gboolean
 add_disk (Draft *draft, const StmXmlDisk *xml, GPtrArray *chain, GError **error)
 {
@@ -305,33 +374,10 @@ add_disk (Draft *draft, const StmXmlDisk *xml, GPtrArray *chain, GError **error)
       disk.source = active->path;
       disk.format = active->format;
     }
-  if (present != NULL && !keeps)
-    drop_record (draft, xml->target);
   if (chain != NULL && !keeps)
     record_chain (draft, &disk, chain);
   add_root (draft, &disk);
   g_array_append_val (draft->disks, disk);
-  return TRUE;
-}
-
-static gboolean
-drop_vanished_disks (Draft *draft, GError **error)
-{
-  gboolean keeps;
-
-  for (gsize i = 0; draft->present != NULL && i < draft->present->n_disks; i++)
-    {
-      const StmDisk *present = &draft->present->disks[i];
-      gboolean is_there = FALSE;
-
-      for (guint j = 0; j < draft->disks->len && !is_there; j++)
-        is_there = g_str_equal (g_array_index (draft->disks, StmDisk, j).target, present->target);
-      if (is_there)
-        continue;
-      if (!keeps_record (draft, present, NULL, &keeps, error))
-        return FALSE;
-      drop_record (draft, present->target);
-    }
   return TRUE;
 }
 
@@ -341,14 +387,14 @@ fill (Draft *draft, GError **error)
   StmOpDefine *self = draft->op;
   g_autoptr (StmDomain) domain = NULL;
 
+  if (!drop_old_records (draft, error))
+    return FALSE;
   for (guint i = 0; i < self->xml->disks->len; i++)
     {
       if (!add_disk (draft, g_ptr_array_index (self->xml->disks, i),
                      g_ptr_array_index (self->chains, i), error))
         return FALSE;
     }
-  if (!drop_vanished_disks (draft, error))
-    return FALSE;
   g_ptr_array_add (draft->roots, NULL);
   domain = stm_domain_new (&(StmDomain){ .id = stm_op_get_domain_id (STM_OP (self)),
                                          .name = self->xml->name,

@@ -224,6 +224,52 @@ test_one_image_twice (void)
   history_end (self);
 }
 
+/* A disk that is written may not be what another disk of the same machine stands on. */
+static void
+test_a_disk_on_another (void)
+{
+  History *self = begin ();
+  g_autofree char *base = below (self, "evil-base.qcow2");
+  g_autofree char *path = below (self, "evil.qcow2");
+  g_autofree char *upper = disk_xml (path, "qcow2", "vda");
+  g_autofree char *lower = disk_xml (base, "qcow2", "vdb");
+  g_autofree char *upper_first = g_strconcat (upper, lower, NULL);
+  g_autofree char *lower_first = g_strconcat (lower, upper, NULL);
+
+  make_image (base, NULL, NULL);
+  make_image (path, base, "qcow2");
+  define (self, upper_first, STEMMA_ERROR_IN_USE);
+  define (self, lower_first, STEMMA_ERROR_IN_USE);
+  history_end (self);
+}
+
+/* Without snapshots the images of a machine may change places, and disks their names. */
+static void
+test_images_change_places (void)
+{
+  static const char *const targets[][2] = { { "vda", "vdb" }, { "vdb", "vda" }, { "sda", "vda" } };
+  History *self = begin ();
+  g_autofree char *one = below (self, "one.qcow2");
+  g_autofree char *two = below (self, "two.qcow2");
+
+  make_image (one, NULL, NULL);
+  make_image (two, NULL, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (targets); i++)
+    {
+      g_autofree char *first = disk_xml (one, "qcow2", targets[i][0]);
+      g_autofree char *second = disk_xml (two, "qcow2", targets[i][1]);
+      g_autofree char *xml = g_strdup_printf (
+          "<domain type='qemu'><name>other</name>"
+          "<uuid>6f1d8b8a-0d7c-4c66-9a0b-2f0e5d3c1b7a</uuid><memory>1024</memory>"
+          "<devices>%s%s</devices></domain>",
+          first, second);
+
+      history_step (self, &(LifeCommand){ .verb = LIFE_DEFINE, .name = xml }, -1);
+      g_assert_cmpint (self->code, ==, -1);
+    }
+  history_end (self);
+}
+
 /* Another machine on a snapshot of this one: what it stands on stays as it is, whatever happens
  * here. */
 static void
@@ -330,6 +376,9 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     add ("a-definition-is-refused-that-names", sources[i].name, &sources[i], test_source);
   g_test_add_func ("/ops/a-definition-is-refused-that-names/one-image-twice", test_one_image_twice);
+  g_test_add_func ("/ops/definitions/a-disk-on-another-of-the-machine-is-refused",
+                   test_a_disk_on_another);
+  g_test_add_func ("/ops/definitions/images-change-places", test_images_change_places);
   g_test_add_func ("/ops/two-domains/one-on-a-snapshot-of-the-other-keeps-its-bytes",
                    test_a_domain_on_a_snapshot);
   for (guint i = 0; i < G_N_ELEMENTS (pairs); i++)
