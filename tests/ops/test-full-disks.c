@@ -1,6 +1,6 @@
-/* No space left at the worst moment: for the overlays, for what a merge writes, for the store. The
- * operation fails as NO_SPACE or is refused so; with space again, a retry or the next start settles
- * it and every byte is as before or as after.
+/* No space left at the worst moment, for the overlays, for what a merge writes, for the store; or
+ * the file system turned read-only. The operation fails as NO_SPACE or READ_ONLY or is refused so;
+ * once that is over, a retry or the next start settles it and every byte is as before or as after.
  *
  * Images and store stand on file systems of their own, in a mount namespace of the test's, which
  * needs no root where the kernel allows user namespaces.
@@ -72,6 +72,9 @@ typedef struct
   guint64 spare;
 } Shortage;
 
+/* In the place of bytes to spare: no write at all. */
+#define READ_ONLY G_MAXUINT64
+
 /* A tmpfs takes no size below what it holds, but one just above. */
 static void
 run_short (gpointer data)
@@ -80,6 +83,11 @@ run_short (gpointer data)
   struct statvfs now;
   guint64 held;
 
+  if (shortage->spare == READ_ONLY)
+    {
+      resize (shortage->path, AMPLE, MS_REMOUNT | MS_RDONLY);
+      return;
+    }
   g_assert_cmpint (statvfs (shortage->path, &now), ==, 0);
   held = (guint64) (now.f_blocks - now.f_bfree) * now.f_frsize;
   g_assert_cmpuint (held + shortage->spare, >, 0);
@@ -123,8 +131,12 @@ static const Vector vectors[] = {
     "images",
     64 * 1024,
     STEMMA_ERROR_NO_SPACE },
-  { "commit", { DELETE_ROOT, .phase = "delete:intent" }, "images", 0, -1 },
-  { "second-commit", { DELETE_ROOT, .phase = "delete:step-1" }, "images", 0, -1 },
+  { "commit", { DELETE_ROOT, .phase = "delete:intent" }, "images", 0, STEMMA_ERROR_NO_SPACE },
+  { "second-commit",
+    { DELETE_ROOT, .phase = "delete:step-1" },
+    "images",
+    0,
+    STEMMA_ERROR_NO_SPACE },
   { "stream-after-a-step", { DELETE_MIDDLE, .phase = "delete:step-1" }, "images", 0, -1 },
   { "merges-of-a-subtree", { DELETE_SUBTREE, .phase = "delete:intent" }, "images", 0, -1 },
   { "images-before-create", { CREATE }, "images", 0, STEMMA_ERROR_NO_SPACE },
@@ -157,6 +169,22 @@ static const Vector vectors[] = {
     "state",
     0,
     STEMMA_ERROR_NO_SPACE },
+  { "read-only-images-at-create",
+    { CREATE, .phase = "create:intent" },
+    "images",
+    READ_ONLY,
+    STEMMA_ERROR_READ_ONLY },
+  { "read-only-images-at-revert",
+    { REVERT, .phase = "revert:intent" },
+    "images",
+    READ_ONLY,
+    STEMMA_ERROR_READ_ONLY },
+  { "read-only-images-at-delete",
+    { DELETE_MIDDLE, .phase = "delete:intent" },
+    "images",
+    READ_ONLY,
+    STEMMA_ERROR_READ_ONLY },
+  { "read-only-images-at-cleanup", { REVERT, .phase = "revert:cleanup" }, "images", READ_ONLY, -1 },
   { "store-before-cleanup-ends", { REVERT, .phase = "revert:cleanup" }, "state", 0, -1 },
 };
 
@@ -174,6 +202,14 @@ typedef struct
   const Place *place;
 } Case;
 
+/* A history on file systems of its own. */
+typedef struct
+{
+  History *history;
+  char *images;
+  char *state;
+} Ground;
+
 static char *
 mount_on (const char *directory, const char *name)
 {
@@ -184,44 +220,85 @@ mount_on (const char *directory, const char *name)
   return path;
 }
 
+/* Skips the test when there can be none. */
+static gboolean
+ground_set_up (Ground *self, const Place *place)
+{
+  char *directory;
+
+  if (place->refusal != NULL)
+    {
+      g_test_skip (place->refusal);
+      return FALSE;
+    }
+  directory = g_dir_make_tmp ("stemma-history-XXXXXX", NULL);
+  self->images = mount_on (directory, "images");
+  self->state = mount_on (directory, "state");
+  self->history = history_begin_in (41, directory);
+  history_grow_tree (self->history);
+  return TRUE;
+}
+
+static void
+ground_tear_down (Ground *self)
+{
+  history_check_files (self->history);
+  g_assert_cmpint (umount2 (self->images, MNT_DETACH), ==, 0);
+  g_assert_cmpint (umount2 (self->state, MNT_DETACH), ==, 0);
+  history_end (self->history);
+  g_free (self->images);
+  g_free (self->state);
+}
+
 static void
 test_full (gconstpointer data)
 {
   const Case *item = data;
   const Vector *vector = item->vector;
-  g_autofree char *images = NULL;
-  g_autofree char *state = NULL;
-  char *directory;
   LifeCommand command = vector->command;
   Shortage shortage = { .spare = vector->spare };
-  History *self;
+  Ground ground = { 0 };
 
-  if (item->place->refusal != NULL)
-    {
-      g_test_skip (item->place->refusal);
-      return;
-    }
-  directory = g_dir_make_tmp ("stemma-history-XXXXXX", NULL);
-  images = mount_on (directory, "images");
-  state = mount_on (directory, "state");
-  shortage.path = g_str_equal (vector->where, "images") ? images : state;
-  self = history_begin_in (41, directory);
-  history_grow_tree (self);
+  if (!ground_set_up (&ground, item->place))
+    return;
+  shortage.path = g_str_equal (vector->where, "images") ? ground.images : ground.state;
   command.fault = FAULT_HURT;
   command.hurt = run_short;
   command.mend = make_room;
   command.data = &shortage;
   command.tries_again = item->way == WAY_RETRY;
-  history_step (self, &command, -1);
-  g_test_message ("%s", g_strrstr (self->log->str, "->"));
-  g_assert_cmpint (self->code, !=, STEMMA_ERROR_FAILED);
+  history_step (ground.history, &command, -1);
+  g_test_message ("%s", g_strrstr (ground.history->log->str, "->"));
+  g_assert_cmpint (ground.history->code, !=, STEMMA_ERROR_FAILED);
   if (vector->code >= 0)
-    g_assert_cmpint (self->code, ==, vector->code);
-  history_create (self, "later");
-  history_check_files (self);
-  g_assert_cmpint (umount2 (images, MNT_DETACH), ==, 0);
-  g_assert_cmpint (umount2 (state, MNT_DETACH), ==, 0);
-  history_end (self);
+    g_assert_cmpint (ground.history->code, ==, vector->code);
+  history_create (ground.history, "later");
+  ground_tear_down (&ground);
+}
+
+/* A start on a store that cannot be written. */
+static void
+test_read_only_store (gconstpointer data)
+{
+  static const LifeCommand commands[] = {
+    { CREATE },
+    { REVERT },
+    { DELETE_MIDDLE },
+    { .verb = LIFE_UNDEFINE, .scope = STM_MOMENTS_DELETE },
+  };
+  Ground ground = { 0 };
+
+  if (!ground_set_up (&ground, data))
+    return;
+  resize (ground.state, AMPLE, MS_REMOUNT | MS_RDONLY);
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    {
+      history_step (ground.history, &commands[i], STEMMA_ERROR_READ_ONLY);
+      g_assert_cmpint (ground.history->code, ==, STEMMA_ERROR_READ_ONLY);
+    }
+  resize (ground.state, AMPLE, MS_REMOUNT);
+  history_create (ground.history, "later");
+  ground_tear_down (&ground);
 }
 
 static void
@@ -246,5 +323,7 @@ main (int argc, char **argv)
       add (&vectors[i], WAY_RETRY, &place);
       add (&vectors[i], WAY_RESTART, &place);
     }
+  g_test_add_data_func ("/ops/full-disks/a-read-only-store-shows-all-and-refuses-all", &place,
+                        test_read_only_store);
   return g_test_run ();
 }
