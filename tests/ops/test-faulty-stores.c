@@ -75,8 +75,9 @@ drop_rows (const char *database)
 }
 
 static const Spoilage faults[] = {
-  { "newer", make_newer }, { "with-spoilt-pages", spoil_pages }, { "no-database", spoil_head },
-  { "cut-off", cut_off },  { "with-rows-lost", drop_rows },
+  { "of-a-newer-service", make_newer }, { "with-spoilt-pages", spoil_pages },
+  { "without-its-head", spoil_head },   { "cut-off", cut_off },
+  { "with-rows-lost", drop_rows },
 };
 
 /* Each is refused, the domain being known or not. */
@@ -153,7 +154,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (faults); i++)
     {
-      g_autofree char *path = g_strdup_printf ("/ops/stores/one-that-is-%s-is-read-only",
+      g_autofree char *path = g_strdup_printf ("/ops/stores/a-store-%s-is-read-only",
                                                faults[i].name);
 
       g_test_add_data_func (path, &faults[i], test_faulty);
