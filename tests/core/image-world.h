@@ -27,7 +27,7 @@ typedef struct
   guint64 file_system;
   guint64 inode;
   gboolean is_written; /* by another process */
-  int problem; /* a StemmaError that the survey finds, or -1 */
+  int problem;         /* a StemmaError that the survey finds, or -1 */
 } WorldFile;
 
 typedef struct
