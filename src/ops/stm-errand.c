@@ -382,12 +382,18 @@ on_looked (gpointer data)
   guint64 generation = stm_model_service_generation (model_of (self));
 
   if (self->error == NULL && stm_op_get_operation (self->op) == STM_OPERATION_DEFINE
-      && generation != self->seen_generation && ++self->n_looks < MAX_LOOKS)
+      && generation != self->seen_generation)
     {
       /* Another domain's images may have moved while this chain was being read. */
       g_clear_pointer (&self->survey, stm_survey_unref);
-      look (self);
-      return;
+      if (++self->n_looks < MAX_LOOKS)
+        {
+          look (self);
+          return;
+        }
+      self->error = g_error_new (STEMMA_ERROR, STEMMA_ERROR_BUSY,
+                                 "other domains change while the images of this one are read: try "
+                                 "again");
     }
   if (self->error == NULL)
     self->plan = STM_OP_GET_CLASS (self->op)->plan (self->op, model_of (self), self->survey,

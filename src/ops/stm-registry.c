@@ -16,6 +16,11 @@
 #include "stm-preview.h"
 #include "stm-workers.h"
 
+/* Each preview holds a thread while it looks at files. */
+#define MAX_PREVIEWS 16
+/* Calls of Manager.Check that wait for the one look that is under way. */
+#define MAX_WAITING_CHECKS 256
+
 struct _StmRegistry
 {
   GObject parent_instance;
@@ -29,6 +34,8 @@ struct _StmRegistry
   char *health;
   GHashTable *allocations;   /* path → guint64, of the last survey */
   GPtrArray *image_findings; /* StmFinding, of the last check */
+  GPtrArray *checks;         /* GTask: all answered by the check that runs */
+  guint n_previews;
   StmPhaseHook hook;
   gpointer hook_data;
 };
@@ -142,25 +149,37 @@ judge_domain (StmRegistry *self, const StmCheckedDomain *domain)
 static void
 on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GTask) task = user_data;
-  StmRegistry *self = g_task_get_source_object (task);
+  g_autoptr (StmRegistry) self = user_data;
   g_autoptr (GPtrArray) domains = stm_check_finish (result, NULL);
+  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->checks);
 
+  self->checks = g_ptr_array_new_with_free_func (g_object_unref);
   g_ptr_array_set_size (self->image_findings, 0);
   for (guint i = 0; i < domains->len; i++)
     judge_domain (self, g_ptr_array_index (domains, i));
   g_signal_emit (self, signals[SIGNAL_HEALTH_CHANGED], 0);
-  g_task_return_pointer (task, list_findings (self), (GDestroyNotify) g_ptr_array_unref);
+  for (guint i = 0; i < tasks->len; i++)
+    g_task_return_pointer (g_ptr_array_index (tasks, i), list_findings (self),
+                           (GDestroyNotify) g_ptr_array_unref);
 }
 
 void
 stm_registry_check_async (StmRegistry *self, GAsyncReadyCallback callback, gpointer user_data)
 {
-  GTask *task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
 
   g_task_set_source_tag (task, stm_registry_check_async);
-  stm_check_async (stm_registry_get_model (self), self->driver, self->workers,
-                   (const char *const *) self->pools, on_checked, task);
+  if (self->checks->len >= MAX_WAITING_CHECKS)
+    {
+      g_task_return_new_error (task, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+                               "%u calls are waiting for a check already: try again later",
+                               self->checks->len);
+      return;
+    }
+  g_ptr_array_add (self->checks, g_steal_pointer (&task));
+  if (self->checks->len == 1)
+    stm_check_async (stm_registry_get_model (self), self->driver, self->workers,
+                     (const char *const *) self->pools, on_checked, g_object_ref (self));
 }
 
 GPtrArray *
@@ -232,15 +251,32 @@ stm_registry_wait_finish (StmRegistry *self, GAsyncResult *result, GError **erro
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+static void
+on_previewed (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  StmRegistry *self = g_task_get_source_object (user_data);
+
+  self->n_previews--;
+  relay (source, result, user_data);
+}
+
 void
 stm_registry_plan_async (StmRegistry *self, StmOp *op, GAsyncReadyCallback callback,
                          gpointer user_data)
 {
-  GTask *task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
 
   g_task_set_source_tag (task, stm_registry_plan_async);
+  if (self->n_previews >= MAX_PREVIEWS)
+    {
+      g_task_return_new_error (task, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+                               "%u plans are being made already: try again later",
+                               self->n_previews);
+      return;
+    }
+  self->n_previews++;
   stm_preview_async (op, stm_registry_get_model (self), self->driver, self->workers,
-                     (const char *const *) self->pools, relay, task);
+                     (const char *const *) self->pools, on_previewed, g_steal_pointer (&task));
 }
 
 StmPlan *
@@ -513,6 +549,7 @@ stm_registry_finalize (GObject *object)
   g_free (self->health);
   g_hash_table_unref (self->allocations);
   g_ptr_array_unref (self->image_findings);
+  g_ptr_array_unref (self->checks);
   G_OBJECT_CLASS (stm_registry_parent_class)->finalize (object);
 }
 
@@ -538,5 +575,6 @@ stm_registry_init (StmRegistry *self)
 {
   self->workers = stm_workers_new ();
   self->allocations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->checks = g_ptr_array_new_with_free_func (g_object_unref);
   self->image_findings = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_finding_free);
 }
