@@ -10,7 +10,7 @@
 #include "stemma-error.h"
 #include "stm-request.h"
 
-#define DEFAULT_HISTORIES 40
+#define DEFAULT_HISTORIES 120
 #define MAX_STEPS 9
 #define CLUSTER 65536
 
