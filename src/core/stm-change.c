@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define DOMAIN_FORMAT "(sssssa(sumssbbu)as)"
-#define MOMENT_FORMAT "(ussmssxuumsa(sumsmsmsmsms))"
+#define MOMENT_FORMAT "(ussmssxuumsumsmsmsa(sumsmsmsmsms))"
 #define IMAGE_FORMAT "(ssusmsut)"
 
 #define DEFINITION_MAX (16 * 1024 * 1024) /* bytes; domain documents are capped below that */
@@ -120,6 +120,7 @@ stm_change_new (const char *domain_id)
   StmChange *self = &change->public;
 
   self->domain_id = g_strdup (domain_id);
+  self->texts = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->put_moments = keyed_init (&change->put_moments, (GDestroyNotify) stm_moment_unref,
                                   key_of_moment);
   self->removed_moments = keyed_init (&change->removed_moments, g_free, key_of_text);
@@ -146,6 +147,7 @@ clear_change (gpointer data)
   g_free (change->public.domain_id);
   g_clear_pointer (&change->public.domain, stm_domain_unref);
   g_free (change->public.definition_text);
+  g_hash_table_unref (change->public.texts);
   g_free (change->public.current_id);
   keyed_clear (&change->put_moments);
   keyed_clear (&change->removed_moments);
@@ -164,9 +166,9 @@ gboolean
 stm_change_is_empty (const StmChange *self)
 {
   return self->domain == NULL && !self->removes_domain && self->definition_text == NULL
-         && self->put_moments->len == 0 && self->removed_moments->len == 0
-         && self->current_change == STM_CURRENT_KEEP && self->put_images->len == 0
-         && self->removed_images->len == 0;
+         && g_hash_table_size (self->texts) == 0 && self->put_moments->len == 0
+         && self->removed_moments->len == 0 && self->current_change == STM_CURRENT_KEEP
+         && self->put_images->len == 0 && self->removed_images->len == 0;
 }
 
 void
@@ -178,6 +180,15 @@ stm_change_set_domain (StmChange *self, const StmDomain *domain)
 
   self->domain = stm_domain_ref (domain);
   stm_domain_unref (replaced);
+}
+
+void
+stm_change_add_text (StmChange *self, const char *hash, const char *text)
+{
+  g_return_if_fail (hash != NULL && text != NULL);
+
+  if (!g_hash_table_contains (self->texts, hash))
+    g_hash_table_insert (self->texts, g_strdup (hash), g_strdup (text));
 }
 
 void
@@ -256,14 +267,27 @@ text_to_variant (gconstpointer value)
   return g_variant_new_string (value);
 }
 
+static GVariant *
+texts_to_variant (GHashTable *texts)
+{
+  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(ss)"));
+  g_autoptr (GList) hashes = g_list_sort (g_hash_table_get_keys (texts), (GCompareFunc) strcmp);
+
+  for (GList *hash = hashes; hash != NULL; hash = hash->next)
+    g_variant_builder_add (&builder, "(ss)", hash->data, g_hash_table_lookup (texts, hash->data));
+
+  return g_variant_builder_end (&builder);
+}
+
 GVariant *
 stm_change_to_variant (const StmChange *self)
 {
   GVariant *domain = self->domain != NULL ? stm_domain_to_variant (self->domain) : NULL;
 
   return g_variant_new (
-      "(s@m" DOMAIN_FORMAT "bms@a" MOMENT_FORMAT "@asums@a" IMAGE_FORMAT "@as)", self->domain_id,
-      g_variant_new_maybe (STM_DOMAIN_TYPE, domain), self->removes_domain, self->definition_text,
+      "(s@m" DOMAIN_FORMAT "bms@a(ss)@a" MOMENT_FORMAT "@asums@a" IMAGE_FORMAT "@as)",
+      self->domain_id, g_variant_new_maybe (STM_DOMAIN_TYPE, domain), self->removes_domain,
+      self->definition_text, texts_to_variant (self->texts),
       array_to_variant (self->put_moments, "a" MOMENT_FORMAT, (ToVariant) stm_moment_to_variant),
       array_to_variant (self->removed_moments, "as", text_to_variant),
       (guint32) self->current_change, self->current_id,
@@ -288,6 +312,25 @@ read_put_moments (StmChange *self, GVariant *values)
     }
 
   return self->put_moments->len == n;
+}
+
+static gboolean
+read_texts (StmChange *self, GVariant *texts)
+{
+  gsize n = g_variant_n_children (texts);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const char *hash, *text;
+
+      g_variant_get_child (texts, i, "(&s&s)", &hash, &text);
+      if (!stm_sound_word ("hash of a text", hash, NULL)
+          || strnlen (text, DEFINITION_MAX + 1) > DEFINITION_MAX)
+        return FALSE;
+      stm_change_add_text (self, hash, text);
+    }
+
+  return g_hash_table_size (self->texts) == n;
 }
 
 static gboolean
@@ -374,6 +417,7 @@ StmChange *
 stm_change_from_variant (GVariant *variant)
 {
   g_autoptr (GVariant) domain = NULL;
+  g_autoptr (GVariant) texts = NULL;
   g_autoptr (GVariant) put_moments = NULL;
   g_autoptr (GVariant) removed_moments = NULL;
   g_autoptr (GVariant) put_images = NULL;
@@ -386,8 +430,8 @@ stm_change_from_variant (GVariant *variant)
     return NULL;
 
   g_variant_get (variant,
-                 "(&sm@" DOMAIN_FORMAT "bm&s@a" MOMENT_FORMAT "@asum&s@a" IMAGE_FORMAT "@as)",
-                 &domain_id, &domain, &removes_domain, &definition_text, &put_moments,
+                 "(&sm@" DOMAIN_FORMAT "bm&s@a(ss)@a" MOMENT_FORMAT "@asum&s@a" IMAGE_FORMAT "@as)",
+                 &domain_id, &domain, &removes_domain, &definition_text, &texts, &put_moments,
                  &removed_moments, &current_change, &current_id, &put_images, &removed_images);
   if (!stm_id_is_valid (domain_id)
       || (definition_text != NULL
@@ -398,8 +442,8 @@ stm_change_from_variant (GVariant *variant)
 
   self->removes_domain = removes_domain;
   self->definition_text = g_strdup (definition_text);
-  if (!read_domain (self, domain) || !read_put_moments (self, put_moments)
-      || !read_removed_moments (self, removed_moments)
+  if (!read_domain (self, domain) || !read_texts (self, texts)
+      || !read_put_moments (self, put_moments) || !read_removed_moments (self, removed_moments)
       || !read_current (self, current_change, current_id) || !read_put_images (self, put_images)
       || !read_removed_images (self, removed_images))
     return NULL;

@@ -24,6 +24,8 @@ typedef struct _StmChange
   StmDomain *domain;          /* the new record; NULL when it stays */
   gboolean removes_domain;    /* the domain goes with all that it has */
   char *definition_text;      /* to be stored under domain->definition; NULL when known already */
+  GHashTable *texts;          /* content hash -> text: what the put moments refer to by hash and is
+                               * not known yet */
   GPtrArray *put_moments;     /* StmMoment: added, or replacing the one of the same id */
   GPtrArray *removed_moments; /* ids as strings */
   StmCurrentChange current_change;
@@ -42,6 +44,7 @@ gboolean stm_change_is_empty (const StmChange *self);
 /* Builders. Of several calls for the same id or path the last one counts, put or remove; the values
  * are referenced. */
 void stm_change_set_domain (StmChange *self, const StmDomain *domain);
+void stm_change_add_text (StmChange *self, const char *hash, const char *text);
 void stm_change_put_moment (StmChange *self, const StmMoment *moment);
 void stm_change_remove_moment (StmChange *self, const char *id);
 void stm_change_put_image (StmChange *self, const StmImage *image);
@@ -51,6 +54,7 @@ void stm_change_set_current (StmChange *self, const char *id);
 GVariant *stm_change_to_variant (const StmChange *self); /* floating; without the generations */
 StmChange *stm_change_from_variant (GVariant *variant);  /* NULL when the content is not sound */
 #define STM_CHANGE_TYPE                                                                            \
-  G_VARIANT_TYPE ("(sm(sssssa(sumssbbu)as)bmsa(ussmssxuumsa(sumsmsmsmsms))asumsa(ssusmsut)as)")
+  G_VARIANT_TYPE (                                                                                 \
+      "(sm(sssssa(sumssbbu)as)bmsa(ss)a(ussmssxuumsumsmsmsa(sumsmsmsmsms))asumsa(ssusmsut)as)")
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmChange, stm_change_unref)

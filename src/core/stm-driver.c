@@ -91,3 +91,48 @@ stm_driver_abandon_overlays (StmDriver *self, const StmPlan *plan, const StmPath
 
   return STM_DRIVER_GET_IFACE (self)->abandon_overlays (self, plan, policy, error);
 }
+
+gboolean
+stm_driver_make_tags (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                      GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && plan != NULL, FALSE);
+
+  return STM_DRIVER_GET_IFACE (self)->make_tags (self, plan, policy, cancellable, error);
+}
+
+gboolean
+stm_driver_make_bitmaps (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                         GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && plan != NULL, FALSE);
+
+  return STM_DRIVER_GET_IFACE (self)->make_bitmaps (self, plan, policy, cancellable, error);
+}
+
+gboolean
+stm_driver_go_to_tag (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
+                      GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && step != NULL, FALSE);
+
+  return STM_DRIVER_GET_IFACE (self)->go_to_tag (self, step, policy, cancellable, error);
+}
+
+gboolean
+stm_driver_abandon_marks (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                          GError **error)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && plan != NULL, FALSE);
+
+  return STM_DRIVER_GET_IFACE (self)->abandon_marks (self, plan, policy, error);
+}
+
+gboolean
+stm_driver_remove_mark (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
+                        GError **error)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && step != NULL, FALSE);
+
+  return STM_DRIVER_GET_IFACE (self)->remove_mark (self, step, policy, error);
+}

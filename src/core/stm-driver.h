@@ -65,6 +65,27 @@ struct _StmDriverInterface
   gboolean (*make_overlays) (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
                              StmProgress *progress, GCancellable *cancellable, GError **error);
 
+  /* Makes all TAG steps of a plan, or none; then all BITMAP steps, or none. Durable when it
+   * returns. NO_SPACE, NOT_SUPPORTED, IN_USE … */
+  gboolean (*make_tags) (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                         GCancellable *cancellable, GError **error);
+  gboolean (*make_bitmaps) (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                            GCancellable *cancellable, GError **error);
+
+  /* Does one GOTO step, durable when it returns; may be called again after a crash. A failure may
+   * leave the image in either state, never between them. BITMAP_… when the image has bitmaps. */
+  gboolean (*go_to_tag) (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
+                         GCancellable *cancellable, GError **error);
+
+  /* Takes back the TAG, GOTO and BITMAP steps of a plan, done, begun or not: each image of a GOTO
+   * step that has the fallback is brought to it; then what TAG and BITMAP made is removed. */
+  gboolean (*abandon_marks) (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                             GError **error);
+
+  /* Does one UNTAG or UNBITMAP step; that it is not there any more is fine. */
+  gboolean (*remove_mark) (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
+                           GError **error);
+
   /* Does one COMMIT or STREAM step, durable when it returns. May be called again after a crash or a
    * failure at any point within it, and then finishes it. A failure or crash leaves the content of
    * every image but, with COMMIT, that of chain[1] as it was. */
@@ -82,6 +103,16 @@ struct _StmDriverInterface
                                 GError **error);
 };
 
+gboolean stm_driver_make_tags (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                               GCancellable *cancellable, GError **error);
+gboolean stm_driver_make_bitmaps (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
+                                  GCancellable *cancellable, GError **error);
+gboolean stm_driver_go_to_tag (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
+                               GCancellable *cancellable, GError **error);
+gboolean stm_driver_abandon_marks (StmDriver *self, const StmPlan *plan,
+                                   const StmPathPolicy *policy, GError **error);
+gboolean stm_driver_remove_mark (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
+                                 GError **error);
 const char *stm_driver_get_name (StmDriver *self);
 char *stm_driver_get_version (StmDriver *self, GError **error);
 gboolean stm_driver_reap (StmDriver *self, GCancellable *cancellable, GError **error);

@@ -28,11 +28,11 @@ find_holder_outside (const StmLayer *layer)
 static char *
 find_contents (const StmLayer *layer)
 {
-  if (layer->facts->n_tags > 0)
+  if (layer->facts->tags->len > 0)
     return g_strdup_printf ("%s holds %u internal snapshots", layer->image->path,
-                            layer->facts->n_tags);
-  if (layer->facts->n_bitmaps > 0)
-    return g_strdup_printf ("%s holds %u bitmaps", layer->image->path, layer->facts->n_bitmaps);
+                            layer->facts->tags->len);
+  if (layer->facts->bitmaps->len > 0)
+    return g_strdup_printf ("%s holds %u bitmaps", layer->image->path, layer->facts->bitmaps->len);
 
   return NULL;
 }
@@ -52,7 +52,7 @@ stm_layer_find_unlink_obstacle (StmLayers *self, StmLayer *layer)
   char *holder = find_holder_outside (layer);
   if (holder != NULL)
     return holder;
-  if (layer->facts != NULL && layer->facts->n_tags > 0)
+  if (layer->facts != NULL && layer->facts->tags->len > 0)
     return find_contents (layer);
 
   return NULL;

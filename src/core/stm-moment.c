@@ -16,11 +16,13 @@ static const char *const state_words[] = { "creating", "running",   "paused",
                                            "shutoff",  "disk-only", "deleting" };
 static const char *const health_words[] = { "ok",           "creating", "unreachable", "missing",
                                             "inconsistent", "orphan",   "unknown" };
-static const char *const mode_words[] = { "none", "external", "internal" };
+static const char *const mode_words[] = { "none", "external", "internal", "bitmap" };
+static const char *const memory_words[] = { "none", "internal", "external" };
 
 G_STATIC_ASSERT (G_N_ELEMENTS (state_words) == STM_STATE_DELETING + 1);
 G_STATIC_ASSERT (G_N_ELEMENTS (health_words) == STM_HEALTH_UNKNOWN + 1);
-G_STATIC_ASSERT (G_N_ELEMENTS (mode_words) == STM_MODE_INTERNAL + 1);
+G_STATIC_ASSERT (G_N_ELEMENTS (mode_words) == STM_MODE_BITMAP + 1);
+G_STATIC_ASSERT (G_N_ELEMENTS (memory_words) == STM_MEMORY_EXTERNAL + 1);
 
 static StmMomentDisk *
 copy_disks (const StmMomentDisk *disks, gsize n_disks)
@@ -54,6 +56,9 @@ stm_moment_new (const StmMoment *init)
   self->parent = g_strdup (init->parent);
   self->description = g_strdup (init->description != NULL ? init->description : "");
   self->definition = g_strdup (init->definition);
+  self->memory_file = g_strdup (init->memory_file);
+  self->inactive = g_strdup (init->inactive);
+  self->cookie = g_strdup (init->cookie);
   self->disks = copy_disks (init->disks, init->n_disks);
 
   return self;
@@ -87,6 +92,9 @@ clear_moment (gpointer data)
   g_free ((char *) self->parent);
   g_free ((char *) self->description);
   g_free ((char *) self->definition);
+  g_free ((char *) self->memory_file);
+  g_free ((char *) self->inactive);
+  g_free ((char *) self->cookie);
 }
 
 void
@@ -126,12 +134,14 @@ disk_is_sound (const StmMomentDisk *disk, GError **error)
   if (disk->format != NULL && !stm_sound_image_format ("format of a moment", disk->format, error))
     return FALSE;
 
-  if ((guint) disk->mode > STM_MODE_INTERNAL)
+  if ((guint) disk->mode > STM_MODE_BITMAP)
     return refuse_disk (disk, "has an unknown mode", error);
   if ((disk->mode == STM_MODE_NONE) != (disk->frozen == NULL))
     return refuse_disk (disk, "has a frozen image that does not go with its mode", error);
   if (disk->mode == STM_MODE_INTERNAL && disk->tag == NULL)
     return refuse_disk (disk, "is internal and has no tag", error);
+  if ((disk->mode == STM_MODE_BITMAP) != (disk->bitmap != NULL))
+    return refuse_disk (disk, "has a bitmap that does not go with its mode", error);
 
   return TRUE;
 }
@@ -166,13 +176,23 @@ stm_moment_is_sound (const StmMoment *self, GError **error)
       || !stm_sound_word ("name of a moment", self->name, error)
       || (self->parent != NULL && !stm_sound_id ("parent of a moment", self->parent, error))
       || !stm_sound_text ("description of a moment", self->description, error)
-      || !stm_sound_word_or_null ("definition hash of a moment", self->definition, error))
+      || !stm_sound_word_or_null ("definition hash of a moment", self->definition, error)
+      || !stm_sound_path_or_null ("memory file of a moment", self->memory_file, error)
+      || !stm_sound_word_or_null ("inactive definition of a moment", self->inactive, error)
+      || !stm_sound_word_or_null ("cookie of a moment", self->cookie, error))
     return FALSE;
-  if ((guint) self->kind > STM_MOMENT_CHECKPOINT || (guint) self->state > STM_STATE_DELETING
-      || (guint) self->health > STM_HEALTH_UNKNOWN || self->created < 0)
+  if ((self->memory == STM_MEMORY_EXTERNAL) != (self->memory_file != NULL))
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                   "kind, state, health or time of moment %s is out of range", self->name);
+                   "moment %s has a memory file that does not go with its memory", self->name);
+      return FALSE;
+    }
+  if ((guint) self->kind > STM_MOMENT_CHECKPOINT || (guint) self->state > STM_STATE_DELETING
+      || (guint) self->health > STM_HEALTH_UNKNOWN || (guint) self->memory > STM_MEMORY_EXTERNAL
+      || self->created < 0)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "kind, state, health, memory or time of moment %s is out of range", self->name);
       return FALSE;
     }
 
@@ -239,9 +259,11 @@ stm_moment_to_variant (const StmMoment *self)
                              disk->overlay, disk->format, disk->tag, disk->bitmap);
     }
 
-  return g_variant_new ("(ussmssxuumsa" DISK_FORMAT ")", (guint32) self->kind, self->id, self->name,
-                        self->parent, self->description, self->created, (guint32) self->state,
-                        (guint32) self->health, self->definition, &disks);
+  return g_variant_new ("(ussmssxuumsumsmsmsa" DISK_FORMAT ")", (guint32) self->kind, self->id,
+                        self->name, self->parent, self->description, self->created,
+                        (guint32) self->state, (guint32) self->health, self->definition,
+                        (guint32) self->memory, self->memory_file, self->inactive, self->cookie,
+                        &disks);
 }
 
 /* Texts stay those of `disks`. */
@@ -270,17 +292,19 @@ stm_moment_from_variant (GVariant *variant)
   g_autoptr (GVariant) disks = NULL;
   g_autofree StmMomentDisk *disks_read = NULL;
   StmMoment init = { 0 };
-  guint32 kind, state, health;
+  guint32 kind, state, health, memory;
 
   if (!stm_sound_variant (variant, STM_MOMENT_TYPE))
     return NULL;
 
-  g_variant_get (variant, "(u&s&sm&s&sxuum&s@a" DISK_FORMAT ")", &kind, &init.id, &init.name,
-                 &init.parent, &init.description, &init.created, &state, &health, &init.definition,
+  g_variant_get (variant, "(u&s&sm&s&sxuum&sum&sm&sm&s@a" DISK_FORMAT ")", &kind, &init.id,
+                 &init.name, &init.parent, &init.description, &init.created, &state, &health,
+                 &init.definition, &memory, &init.memory_file, &init.inactive, &init.cookie,
                  &disks);
   init.kind = kind;
   init.state = state;
   init.health = health;
+  init.memory = memory;
   init.n_disks = g_variant_n_children (disks);
   if (init.n_disks > STM_DISKS_MAX)
     return NULL;
@@ -327,6 +351,27 @@ stm_health_from_word (const char *word, StmHealth *out_health)
     return FALSE;
   if (out_health != NULL)
     *out_health = i;
+
+  return TRUE;
+}
+
+const char *
+stm_memory_to_word (StmMemory memory)
+{
+  g_return_val_if_fail ((guint) memory < G_N_ELEMENTS (memory_words), NULL);
+
+  return memory_words[memory];
+}
+
+gboolean
+stm_memory_from_word (const char *word, StmMemory *out_memory)
+{
+  guint i;
+
+  if (!stm_word_find (memory_words, G_N_ELEMENTS (memory_words), word, &i))
+    return FALSE;
+  if (out_memory != NULL)
+    *out_memory = i;
 
   return TRUE;
 }

@@ -42,17 +42,26 @@ typedef enum
   STM_MODE_NONE, /* the disk is not part of the moment */
   STM_MODE_EXTERNAL,
   STM_MODE_INTERNAL,
+  STM_MODE_BITMAP, /* of a checkpoint */
 } StmDiskMode;
+
+typedef enum
+{
+  STM_MEMORY_NONE,
+  STM_MEMORY_INTERNAL,
+  STM_MEMORY_EXTERNAL,
+} StmMemory;
 
 typedef struct
 {
   const char *target;
   StmDiskMode mode;
-  const char *frozen;  /* the image that holds the state; NULL when mode is none */
+  const char *frozen; /* the image that holds the state, of a checkpoint the one in which its bitmap
+                       * was begun (recorded as that, but not held by it); NULL when mode is none */
   const char *overlay; /* the image made over it, NULL when there is none any more */
   const char *format;  /* of the frozen image; NULL when mode is none */
-  const char *tag;     /* of an internal snapshot, else NULL */
-  const char *bitmap;  /* of a checkpoint, else NULL */
+  const char *tag;     /* the name in the image of an internal snapshot, else NULL */
+  const char *bitmap;  /* the name in the images of a checkpoint's bitmap, else NULL */
 } StmMomentDisk;
 
 typedef struct _StmMoment
@@ -66,6 +75,11 @@ typedef struct _StmMoment
   StmMomentState state;
   StmHealth health;
   const char *definition; /* content hash of the domain's definition then; NULL when unknown */
+  /* Only of snapshots that were redefined with it: */
+  StmMemory memory;
+  const char *memory_file; /* of external memory, else NULL */
+  const char *inactive;    /* content hash of the definition for the next boot then, or NULL */
+  const char *cookie;      /* content hash of the element <cookie>, kept as it was given, or NULL */
   const StmMomentDisk *disks;
   gsize n_disks;
 } StmMoment;
@@ -87,13 +101,15 @@ StmMoment *stm_moment_with_description (const StmMoment *self, const char *descr
 
 GVariant *stm_moment_to_variant (const StmMoment *self); /* floating */
 StmMoment *stm_moment_from_variant (GVariant *variant);  /* NULL when the content is not sound */
-#define STM_MOMENT_TYPE G_VARIANT_TYPE ("(ussmssxuumsa(sumsmsmsmsms))")
+#define STM_MOMENT_TYPE G_VARIANT_TYPE ("(ussmssxuumsumsmsmsa(sumsmsmsmsms))")
 
 /* The words of the bus contract. */
 const char *stm_moment_state_to_word (StmMomentState state);
 gboolean stm_moment_state_from_word (const char *word, StmMomentState *out_state);
 const char *stm_health_to_word (StmHealth health);
 gboolean stm_health_from_word (const char *word, StmHealth *out_health);
+const char *stm_memory_to_word (StmMemory memory);
+gboolean stm_memory_from_word (const char *word, StmMemory *out_memory);
 const char *stm_disk_mode_to_word (StmDiskMode mode);
 gboolean stm_disk_mode_from_word (const char *word, StmDiskMode *out_mode);
 

@@ -67,6 +67,26 @@ step_to_row (const StmStep *step)
 
   switch (step->kind)
     {
+    case STM_STEP_TAG:
+      text = g_strdup_printf ("%s: keep the present state as internal snapshot '%s' in %s",
+                              step->target, step->name, step->image->path);
+      return row_new ("tag", step->image->path, step->bytes, text);
+    case STM_STEP_GOTO:
+      text = g_strdup_printf ("%s: bring %s to its internal snapshot '%s'", step->target,
+                              step->image->path, step->name);
+      return row_new ("goto", step->image->path, step->bytes, text);
+    case STM_STEP_BITMAP:
+      text = g_strdup_printf ("%s: record from now on in bitmap '%s' of %s what is written",
+                              step->target, step->name, step->image->path);
+      return row_new ("bitmap", step->image->path, step->bytes, text);
+    case STM_STEP_UNTAG:
+      text = g_strdup_printf ("%s: remove the internal snapshot '%s' from %s", step->target,
+                              step->name, step->image->path);
+      return row_new ("untag", step->image->path, step->bytes, text);
+    case STM_STEP_UNBITMAP:
+      text = g_strdup_printf ("%s: remove the bitmap '%s' from %s", step->target, step->name,
+                              step->image->path);
+      return row_new ("unbitmap", step->image->path, step->bytes, text);
     case STM_STEP_OVERLAY:
       text = g_strdup_printf ("%s: make %s, an empty image over %s, and write there from now on",
                               step->target, step->image->path, chain_path (step, 0));

@@ -17,13 +17,15 @@
 /* The planners stop at 100 layers; a chain found at define time may be longer. */
 #define MAX_CHAIN 4096
 #define MAX_CHILDREN 4096
+#define MAX_BITMAPS 65535 /* as many as a qcow2 image can have */
 
 static const char *const step_words[] = {
-  [STM_STEP_OVERLAY] = "overlay",
-  [STM_STEP_COMMIT] = "commit",
-  [STM_STEP_STREAM] = "stream",
-  [STM_STEP_UNLINK] = "unlink",
+  [STM_STEP_TAG] = "tag",       [STM_STEP_GOTO] = "goto",         [STM_STEP_OVERLAY] = "overlay",
+  [STM_STEP_BITMAP] = "bitmap", [STM_STEP_COMMIT] = "commit",     [STM_STEP_STREAM] = "stream",
+  [STM_STEP_UNTAG] = "untag",   [STM_STEP_UNBITMAP] = "unbitmap", [STM_STEP_UNLINK] = "unlink",
 };
+
+#define STEP_FORMAT "(ssmsms^asv@av@avt)"
 
 static GVariant *
 images_to_variant (const GPtrArray *images)
@@ -40,9 +42,10 @@ images_to_variant (const GPtrArray *images)
 static GVariant *
 step_to_variant (const StmStep *step)
 {
-  return g_variant_new ("(ssv@av@avt)", step_words[step->kind], step->target,
-                        stm_image_to_variant (step->image), images_to_variant (step->chain),
-                        images_to_variant (step->children), step->bytes);
+  return g_variant_new (STEP_FORMAT, step_words[step->kind], step->target, step->name,
+                        step->fallback, step->bitmaps, stm_image_to_variant (step->image),
+                        images_to_variant (step->chain), images_to_variant (step->children),
+                        step->bytes);
 }
 
 static GVariant *
@@ -50,7 +53,7 @@ steps_to_variant (const StmPlan *self)
 {
   GVariantBuilder builder;
 
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssvavavt)"));
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssmsmsasvavavt)"));
   for (guint i = 0; i < self->steps->len; i++)
     g_variant_builder_add_value (&builder, step_to_variant (self->steps->pdata[i]));
 
@@ -76,7 +79,7 @@ kept_to_variant (const StmPlan *self)
 GVariant *
 stm_plan_to_variant (const StmPlan *self)
 {
-  return g_variant_new ("(sssms@a(ssvavavt)vvv^ast@a(ss))", self->id,
+  return g_variant_new ("(sssms@a(ssmsmsasvavavt)vvv^ast@a(ss))", self->id,
                         stm_operation_to_word (self->operation), self->domain_id, self->object_id,
                         steps_to_variant (self), stm_change_to_variant (self->begin),
                         stm_change_to_variant (self->finish), stm_change_to_variant (self->undo),
@@ -158,6 +161,14 @@ children_stand_on_top (const StmStep *step)
   return TRUE;
 }
 
+/* A name in an image that the service may write to. */
+static gboolean
+is_mark (const StmStep *step)
+{
+  return step->name != NULL && *step->name != '\0' && step->image->origin != STM_IMAGE_BACKING
+         && g_str_equal (step->image->format, "qcow2");
+}
+
 /* What is written and removed must be what the planners allow for its kind of step. */
 static gboolean
 step_is_sound (const StmStep *step)
@@ -169,8 +180,24 @@ step_is_sound (const StmStep *step)
   if (step->kind != STM_STEP_COMMIT && step->children->len > 0)
     return FALSE;
 
+  if (step->kind == STM_STEP_OVERLAY || step->kind == STM_STEP_COMMIT
+      || step->kind == STM_STEP_STREAM)
+    {
+      if (step->name != NULL || step->fallback != NULL)
+        return FALSE;
+    }
+  else if (step->chain->len > 0 || step->bitmaps[0] != NULL)
+    return FALSE;
+
   switch (step->kind)
     {
+    case STM_STEP_TAG:
+    case STM_STEP_BITMAP:
+    case STM_STEP_UNTAG:
+    case STM_STEP_UNBITMAP:
+      return is_mark (step) && step->fallback == NULL;
+    case STM_STEP_GOTO:
+      return is_mark (step) && step->fallback != NULL && !g_str_equal (step->fallback, step->name);
     case STM_STEP_OVERLAY:
       return is_made && step->chain->len >= 1 && stands_on (step->image, step->chain, 0);
     case STM_STEP_COMMIT:
@@ -181,7 +208,7 @@ step_is_sound (const StmStep *step)
       return is_made && step->chain->len >= 2 && is_at (step->image, step->chain, 1)
              && ((StmImage *) step->chain->pdata[0])->origin != STM_IMAGE_BACKING;
     case STM_STEP_UNLINK:
-      return is_made && step->chain->len == 0;
+      return is_made && step->name == NULL && step->fallback == NULL;
     }
 
   return FALSE;
@@ -194,9 +221,12 @@ add_step_from_variant (StmPlan *self, GVariant *variant)
   g_autoptr (GVariant) image_content = NULL;
   g_autoptr (GVariant) chain_content = NULL;
   g_autoptr (GVariant) children_content = NULL;
+  g_autoptr (GVariant) bitmaps_content = NULL;
+  g_auto (GStrv) bitmaps = NULL;
   StmStep step = { 0 };
 
-  g_variant_get (variant, "(&s&sv@av@avt)", &word, &step.target, &image_content, &chain_content,
+  g_variant_get (variant, "(&s&sm&sm&s@asv@av@avt)", &word, &step.target, &step.name,
+                 &step.fallback, &bitmaps_content, &image_content, &chain_content,
                  &children_content, &step.bytes);
   g_autoptr (StmImage) image = stm_image_from_variant (image_content);
   g_autoptr (GPtrArray) chain = images_from_variant (chain_content, MAX_CHAIN);
@@ -205,6 +235,9 @@ add_step_from_variant (StmPlan *self, GVariant *variant)
   if (!step_kind_from_word (word, &step.kind) || image == NULL || chain == NULL || children == NULL)
     return FALSE;
   step.image = image;
+  if (g_variant_n_children (bitmaps_content) > MAX_BITMAPS)
+    return FALSE;
+  step.bitmaps = bitmaps = g_variant_dup_strv (bitmaps_content, /* length= */ NULL);
   step.chain = chain;
   step.children = children;
   if (!step_is_sound (&step))
@@ -214,19 +247,27 @@ add_step_from_variant (StmPlan *self, GVariant *variant)
   return TRUE;
 }
 
-/* 0 for overlays, 1 for merges, 2 for unlinks: the order in which a plan has them. */
+/* The order in which a plan has its steps. */
 static guint
 act_of (StmStepKind kind)
 {
   switch (kind)
     {
-    case STM_STEP_OVERLAY:
+    case STM_STEP_TAG:
       return 0;
+    case STM_STEP_GOTO:
+      return 1;
+    case STM_STEP_OVERLAY:
+      return 2;
+    case STM_STEP_BITMAP:
+      return 3;
     case STM_STEP_COMMIT:
     case STM_STEP_STREAM:
-      return 1;
+      return 4;
+    case STM_STEP_UNTAG:
+    case STM_STEP_UNBITMAP:
     case STM_STEP_UNLINK:
-      return 2;
+      return 5;
     }
 
   return G_MAXUINT;
@@ -318,7 +359,7 @@ stm_plan_from_variant (GVariant *variant)
 
   if (!g_variant_is_of_type (variant, STM_PLAN_TYPE))
     return NULL;
-  g_variant_get (variant, "(&s&s&sm&s@a(ssvavavt)vvv@ast@a(ss))", &id, &word, &domain_id,
+  g_variant_get (variant, "(&s&s&sm&s@a(ssmsmsasvavavt)vvv@ast@a(ss))", &id, &word, &domain_id,
                  &object_id, &steps, /* begin= */ NULL, /* finish= */ NULL, /* undo= */ NULL,
                  &unreachable, &frees, &kept);
   if (!stm_id_is_valid (id) || !stm_id_is_valid (domain_id)

@@ -8,10 +8,18 @@
 #include "stm-plan.h"
 
 static const char *const operation_words[] = {
-  [STM_OPERATION_CREATE] = "create",     [STM_OPERATION_REVERT] = "revert",
-  [STM_OPERATION_DELETE] = "delete",     [STM_OPERATION_DEFINE] = "define",
-  [STM_OPERATION_UNDEFINE] = "undefine", [STM_OPERATION_RENAME] = "rename",
-  [STM_OPERATION_DESCRIBE] = "describe", [STM_OPERATION_RESOLVE] = "resolve",
+  [STM_OPERATION_CREATE] = "create",
+  [STM_OPERATION_REVERT] = "revert",
+  [STM_OPERATION_DELETE] = "delete",
+  [STM_OPERATION_DEFINE] = "define",
+  [STM_OPERATION_UNDEFINE] = "undefine",
+  [STM_OPERATION_RENAME] = "rename",
+  [STM_OPERATION_DESCRIBE] = "describe",
+  [STM_OPERATION_RESOLVE] = "resolve",
+  [STM_OPERATION_CREATE_CHECKPOINT] = "create-checkpoint",
+  [STM_OPERATION_DELETE_CHECKPOINT] = "delete-checkpoint",
+  [STM_OPERATION_REDEFINE] = "redefine",
+  [STM_OPERATION_FORGET] = "forget",
 };
 
 static void
@@ -20,6 +28,9 @@ step_free (gpointer data)
   StmStep *step = data;
 
   g_free ((char *) step->target);
+  g_free ((char *) step->name);
+  g_free ((char *) step->fallback);
+  g_strfreev (step->bitmaps);
   g_clear_pointer (&step->image, stm_image_unref);
   g_clear_pointer (&step->chain, g_ptr_array_unref);
   g_clear_pointer (&step->children, g_ptr_array_unref);
@@ -123,6 +134,9 @@ stm_plan_add_step (StmPlan *self, const StmStep *init)
   step->kind = init->kind;
   step->target = g_strdup (init->target);
   step->image = stm_image_ref (init->image);
+  step->name = g_strdup (init->name);
+  step->fallback = g_strdup (init->fallback);
+  step->bitmaps = init->bitmaps != NULL ? g_strdupv (init->bitmaps) : g_new0 (char *, 1);
   step->chain = copy_images (init->chain);
   step->children = copy_images (init->children);
   step->bytes = init->bytes;

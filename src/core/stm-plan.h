@@ -20,32 +20,63 @@ typedef enum
   STM_OPERATION_RENAME,
   STM_OPERATION_DESCRIBE,
   STM_OPERATION_RESOLVE,
+  STM_OPERATION_CREATE_CHECKPOINT,
+  STM_OPERATION_DELETE_CHECKPOINT,
+  STM_OPERATION_REDEFINE,
+  STM_OPERATION_FORGET,
 } StmOperation;
+#define STM_N_OPERATIONS (STM_OPERATION_FORGET + 1)
 
 const char *stm_operation_to_word (StmOperation operation); /* "create", "revert", … */
 gboolean stm_operation_from_word (const char *word, StmOperation *out_operation);
 
+/* In the order in which a plan has them and a worker does them. Until the first merge everything
+ * can be taken back; UNTAG, UNBITMAP and UNLINK come after the finishing change is durable, and may
+ * be done again. */
 typedef enum
 {
-  /* Make `image` (qcow2) over chain[0]. All steps of this kind in a plan are one transaction. */
+  /* Make the internal snapshot `name` in `image`. All steps of this kind in a plan are one
+   * transaction; the name was not there before. */
+  STM_STEP_TAG,
+  /* Bring the content of `image` to that of its internal snapshot `name`. It has another one,
+   * `fallback`, made by a TAG step of the same plan, from which the content before can be had. */
+  STM_STEP_GOTO,
+  /* Make `image` (qcow2) over chain[0], with the persistent bitmaps `bitmaps`: each recording and
+   * empty, of the granularity of that in chain[0] when there is one of this name. All steps of this
+   * kind in a plan are one transaction. */
   STM_STEP_OVERLAY,
+  /* Begin the persistent bitmap `name` in `image`. All steps of this kind in a plan are one
+   * transaction; the name was not there before. */
+  STM_STEP_BITMAP,
   /* Commit chain[0] down into chain[1]; then the headers of `children` name chain[1]. From its
-   * start on the operation can only go forward. */
+   * start on the operation can only go forward. Of the bitmaps named in `bitmaps`, which chain[0]
+   * has in order, each is in chain[1] afterwards, with what both recorded and what was moved. */
   STM_STEP_COMMIT,
-  /* chain[0] absorbs chain[1] and then stands on chain[2], or on nothing. Can be abandoned. */
+  /* chain[0] absorbs chain[1] and then stands on chain[2], or on nothing. Can be abandoned. What
+   * chain[1] recorded in those of its bitmaps that `bitmaps` names, all of which both have in
+   * order, is added to those of chain[0]. */
   STM_STEP_STREAM,
-  /* Remove the file of `image`, after the finishing change is durable. */
+  /* Remove the internal snapshot `name` from `image`. */
+  STM_STEP_UNTAG,
+  /* Remove the bitmap `name` from `image`, whether it is in order or not. */
+  STM_STEP_UNBITMAP,
+  /* Remove the file of `image`. */
   STM_STEP_UNLINK,
 } StmStepKind;
 
 typedef struct _StmStep
 {
   StmStepKind kind;
-  const char *target;  /* the disk */
-  StmImage *image;     /* OVERLAY: to be made; COMMIT: chain[0]; STREAM: chain[1]; UNLINK: to go */
-  GPtrArray *chain;    /* StmImage, from the image that the step works on downwards to the end */
-  GPtrArray *children; /* StmImage; COMMIT only */
-  guint64 bytes;       /* estimate of what is moved (COMMIT, STREAM) or freed (UNLINK) */
+  const char *target;   /* the disk */
+  StmImage *image;      /* OVERLAY: to be made; COMMIT: chain[0]; STREAM: chain[1]; UNLINK: to go;
+                         * else the image that the step works on */
+  const char *name;     /* of the tag or bitmap: TAG, GOTO, BITMAP, UNTAG, UNBITMAP; else NULL */
+  const char *fallback; /* GOTO only */
+  GStrv bitmaps;        /* OVERLAY, COMMIT, STREAM; may be NULL in an init, empty in a plan */
+  GPtrArray *chain;     /* StmImage, OVERLAY, COMMIT and STREAM only: from the image that the step
+                         * works on downwards to the end */
+  GPtrArray *children;  /* StmImage; COMMIT only */
+  guint64 bytes;        /* estimate of what is moved (COMMIT, STREAM) or freed (UNLINK) */
 } StmStep;
 
 /* A file that the operation no longer needs and yet leaves in place. */
@@ -86,11 +117,11 @@ gboolean stm_plan_is_forward_only (const StmPlan *self, guint n_done);
 
 GVariant *stm_plan_to_variant (const StmPlan *self); /* floating */
 StmPlan *stm_plan_from_variant (GVariant *variant);  /* NULL when the content is not sound */
-#define STM_PLAN_TYPE G_VARIANT_TYPE ("(sssmsa(ssvavavt)vvvasta(ss))")
+#define STM_PLAN_TYPE G_VARIANT_TYPE ("(sssmsa(ssmsmsasvavavt)vvvasta(ss))")
 
-/* The reply of a Plan… method, aa{sv}, as the bus contract has it: rows with step s (overlay,
- * commit, stream, unlink, keep-hidden), path s, bytes t, text s, then rows `frees`, `unreachable`,
- * `pause-ms` (the number in bytes). Floating, like the next. */
+/* The reply of a Plan… method, aa{sv}, as the bus contract has it: rows with step s (tag, goto,
+ * overlay, bitmap, commit, stream, untag, unbitmap, unlink, keep-hidden), path s, bytes t, text s,
+ * then rows `frees`, `unreachable`, `pause-ms` (the number in bytes). Floating, like the next. */
 GVariant *stm_plan_to_rows (const StmPlan *self);
 /* The rows of a plan that was refused: one row `blocked` with the error's bus name. */
 GVariant *stm_plan_refusal_to_rows (const GError *refusal);

@@ -17,6 +17,7 @@ typedef struct
 {
   const char *plan_id;   /* 32 hex digits */
   const char *moment_id; /* for the moment that the operation makes, when it makes one */
+  const char *second_id; /* for the checkpoint that is made with a snapshot */
   gint64 now;            /* seconds since the epoch */
   const char *const *pools;
 } StmPlanContext;
@@ -45,6 +46,26 @@ GPtrArray *stm_plan_undefine_prepare (const StmModel *model, const char *domain_
 StmPlan *stm_plan_undefine (const StmModel *model, const StmSurvey *survey, const char *domain_id,
                             const StmUndefineRequest *request, const StmPlanContext *context,
                             GError **error);
+
+GPtrArray *
+stm_plan_create_checkpoint_prepare (const StmModel *model, const char *domain_id,
+                                    const StmCreateCheckpointRequest *request, GError **error);
+StmPlan *
+stm_plan_create_checkpoint (const StmModel *model, const StmSurvey *survey, const char *domain_id,
+                            const StmCreateCheckpointRequest *request,
+                            const StmPlanContext *context, GError **error);
+
+/* StmDeleteRequest with a checkpoint's id. */
+GPtrArray *stm_plan_delete_checkpoint_prepare (const StmModel *model, const char *domain_id,
+                                               const StmDeleteRequest *request, GError **error);
+StmPlan *stm_plan_delete_checkpoint (const StmModel *model, const StmSurvey *survey,
+                                     const char *domain_id, const StmDeleteRequest *request,
+                                     const StmPlanContext *context, GError **error);
+
+/* What the survey shows of the domain's moments that differs from their recorded health: a change
+ * that puts them with the health that they have, or NULL when all is as recorded. Moments whose
+ * images were not looked at stay as they are. */
+StmChange *stm_plan_health (const StmModel *model, const StmSurvey *survey, const char *domain_id);
 
 /* A name that a client gave for a moment: not over 255 bytes of UTF-8, no control character, no
  * '/', no leading '.'. INVALID_ARGUMENT else. */

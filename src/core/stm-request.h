@@ -8,12 +8,33 @@
 
 #include "stm-moment.h"
 
+/* What a document says of one disk. */
+typedef struct
+{
+  const char *target;
+  StmDiskMode mode; /* NONE: leave it out */
+  const char *file; /* of an external one: the new overlay's path; NULL: chosen */
+} StmDiskChoice;
+
 typedef struct
 {
   const char *name; /* may be empty: then the time in decimal seconds, made unique */
   const char *description;
-  const char *const *disks; /* targets; NULL: all writable disks with media */
+  const char *const *disks;     /* targets; NULL: all writable disks with media */
+  StmDiskMode mode;             /* of the disks that no choice names: NONE is taken as EXTERNAL */
+  const StmDiskChoice *choices; /* of a <domainsnapshot>: single disks by target, each once; those
+                                 * not named here are taken by the rule above */
+  gsize n_choices;
+  const char *checkpoint; /* name of a checkpoint made at the same instant; NULL: none */
 } StmCreateRequest;
+
+typedef struct
+{
+  const char *name; /* as above */
+  const char *description;
+  const char *const *disks; /* as above */
+  const char *parent_id;    /* NULL: the lone reachable leaf, if any */
+} StmCreateCheckpointRequest;
 
 typedef struct
 {
@@ -36,6 +57,17 @@ typedef struct
   StmDeleteScope scope;
   gboolean metadata_only; /* forgets the moments, touches no image */
 } StmDeleteRequest;
+
+/* Records of moments from documents; no image is changed. Exactly one of `documents` and `fd`. */
+typedef struct
+{
+  StmMomentKind kind;
+  const char *const *documents; /* texts, in any order */
+  int fd;                /* -1, or to be read to its end: texts, each ended by a NUL byte; taken */
+  const char *current;   /* name of the snapshot that becomes current; NULL: as it is */
+  gboolean sets_current; /* the only document's snapshot becomes current */
+  gboolean validates;    /* look at the images, and refuse what they do not bear out */
+} StmRedefineRequest;
 
 typedef enum
 {

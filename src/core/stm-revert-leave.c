@@ -22,7 +22,7 @@ shows_only (const StmRevert *self, const StmImage *active, const StmImage *below
   return active->origin == STM_IMAGE_MADE && below != NULL
          && g_strcmp0 (active->backing, below->path) == 0
          && stm_image_check (active, self->survey, STM_CHECK_MEMBER, NULL) && facts->data_bytes == 0
-         && facts->n_tags == 0 && facts->n_bitmaps == 0 && facts->capacity == below->capacity;
+         && facts->tags->len == 0 && facts->bitmaps->len == 0 && facts->capacity == below->capacity;
 }
 
 /* An image that a snapshot freezes must not be written to any longer than it has to. */

@@ -48,6 +48,25 @@ stm_survey_unref (StmSurvey *self)
     g_atomic_rc_box_release_full (self, clear_survey);
 }
 
+static void
+tag_free (gpointer data)
+{
+  StmTagFacts *tag = data;
+
+  g_free ((char *) tag->id);
+  g_free ((char *) tag->name);
+  g_free (tag);
+}
+
+static void
+bitmap_free (gpointer data)
+{
+  StmBitmapFacts *bitmap = data;
+
+  g_free ((char *) bitmap->name);
+  g_free (bitmap);
+}
+
 StmFacts *
 stm_facts_new (const char *path)
 {
@@ -58,6 +77,8 @@ stm_facts_new (const char *path)
   facts->path = g_strdup (path);
   facts->data_bytes = STM_BYTES_UNKNOWN;
   facts->children = g_new0 (char *, 1);
+  facts->tags = g_ptr_array_new_with_free_func (tag_free);
+  facts->bitmaps = g_ptr_array_new_with_free_func (bitmap_free);
 
   return facts;
 }
@@ -74,7 +95,56 @@ stm_facts_free (StmFacts *facts)
   g_free (facts->backing);
   g_free (facts->backing_format);
   g_strfreev (facts->children);
+  g_ptr_array_unref (facts->tags);
+  g_ptr_array_unref (facts->bitmaps);
   g_free (facts);
+}
+
+void
+stm_facts_add_tag (StmFacts *facts, const StmTagFacts *init)
+{
+  StmTagFacts *tag = g_memdup2 (init, sizeof *init);
+
+  tag->id = g_strdup (init->id);
+  tag->name = g_strdup (init->name);
+  g_ptr_array_add (facts->tags, tag);
+}
+
+void
+stm_facts_add_bitmap (StmFacts *facts, const StmBitmapFacts *init)
+{
+  StmBitmapFacts *bitmap = g_memdup2 (init, sizeof *init);
+
+  bitmap->name = g_strdup (init->name);
+  g_ptr_array_add (facts->bitmaps, bitmap);
+}
+
+const StmTagFacts *
+stm_facts_find_tag (const StmFacts *facts, const char *name)
+{
+  for (guint i = 0; i < facts->tags->len; i++)
+    {
+      const StmTagFacts *tag = facts->tags->pdata[i];
+
+      if (g_strcmp0 (tag->name, name) == 0)
+        return tag;
+    }
+
+  return NULL;
+}
+
+const StmBitmapFacts *
+stm_facts_find_bitmap (const StmFacts *facts, const char *name)
+{
+  for (guint i = 0; i < facts->bitmaps->len; i++)
+    {
+      const StmBitmapFacts *bitmap = facts->bitmaps->pdata[i];
+
+      if (g_strcmp0 (bitmap->name, name) == 0)
+        return bitmap;
+    }
+
+  return NULL;
 }
 
 void

@@ -39,6 +39,19 @@ StmOp *stm_op_create_new (const char *domain_id, const StmCreateRequest *request
 StmOp *stm_op_revert_new (const char *domain_id, const StmRevertRequest *request);
 StmOp *stm_op_delete_new (const char *domain_id, const StmDeleteRequest *request);
 StmOp *stm_op_undefine_new (const char *domain_id, const StmUndefineRequest *request);
+StmOp *
+stm_op_create_checkpoint_new (const char *domain_id, const StmCreateCheckpointRequest *request);
+StmOp *stm_op_delete_checkpoint_new (const char *domain_id, const StmDeleteRequest *request);
+/* All documents as one change. Afterwards the ids of their moments, in the order of the documents.
+ */
+StmOp *stm_op_redefine_new (const char *domain_id, const StmRedefineRequest *request);
+const char *const *stm_op_redefine_get_ids (StmOp *op);
+/* Drops the records of all moments of a kind, whatever state they are in; no image is changed. */
+StmOp *stm_op_forget_all_new (const char *domain_id, StmMomentKind kind);
+StmOp *stm_op_rename_moment_new (const char *domain_id, StmMomentKind kind, const char *moment_id,
+                                 const char *name);
+StmOp *stm_op_describe_moment_new (const char *domain_id, StmMomentKind kind, const char *moment_id,
+                                   const char *description);
 /* A definition from a client; the id is that of its uuid, or a new one. INVALID_XML. */
 StmOp *stm_op_define_new (const char *xml, GError **error);
 StmOp *stm_op_rename_domain_new (const char *domain_id, const char *name);

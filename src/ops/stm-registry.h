@@ -76,6 +76,11 @@ void stm_registry_read_definition_async (StmRegistry *self, const char *domain_i
                                          GAsyncReadyCallback callback, gpointer user_data);
 char *stm_registry_read_definition_finish (StmRegistry *self, GAsyncResult *result, GError **error);
 
+/* A text by its content hash, as moments name it: a definition, a cookie. NOT_FOUND. */
+void stm_registry_read_text_async (StmRegistry *self, const char *hash,
+                                   GAsyncReadyCallback callback, gpointer user_data);
+char *stm_registry_read_text_finish (StmRegistry *self, GAsyncResult *result, GError **error);
+
 /* Compares all records with the images; the array owns its StmFinding. */
 void stm_registry_check_async (StmRegistry *self, GAsyncReadyCallback callback, gpointer user_data);
 GPtrArray *stm_registry_check_finish (StmRegistry *self, GAsyncResult *result, GError **error);

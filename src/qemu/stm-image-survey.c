@@ -61,8 +61,10 @@ read_qcow2 (StmFacts *facts, int fd, GCancellable *cancellable, GError **error)
   if (header == NULL)
     return FALSE;
   facts->capacity = header->capacity;
-  facts->n_tags = header->n_snapshots;
-  facts->n_bitmaps = header->n_bitmaps;
+  for (guint i = 0; i < header->n_snapshots; i++)
+    stm_facts_add_tag (facts, &(StmTagFacts){ 0 });
+  for (guint i = 0; i < header->n_bitmaps; i++)
+    stm_facts_add_bitmap (facts, &(StmBitmapFacts){ 0 });
   facts->backing_format = g_strdup (header->backing_format);
   if (header->backing != NULL)
     {

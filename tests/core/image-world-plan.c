@@ -109,6 +109,13 @@ tell_step (GString *text, const StmStep *step)
 {
   switch (step->kind)
     {
+    case STM_STEP_TAG:
+    case STM_STEP_GOTO:
+    case STM_STEP_BITMAP:
+    case STM_STEP_UNTAG:
+    case STM_STEP_UNBITMAP:
+      g_string_append_printf (text, "mark %s %s", step->name, base_of (step->image));
+      break;
     case STM_STEP_OVERLAY:
       g_string_append_printf (text, "overlay %s>%s", base_of (step->image),
                               base_of (step->chain->pdata[0]));
@@ -283,6 +290,12 @@ do_step (World *world, const StmStep *step, GHashTable *doomed, guint n_blocks)
 {
   switch (step->kind)
     {
+    case STM_STEP_TAG:
+    case STM_STEP_GOTO:
+    case STM_STEP_BITMAP:
+    case STM_STEP_UNTAG:
+    case STM_STEP_UNBITMAP:
+      g_assert_not_reached ();
     case STM_STEP_OVERLAY:
       if (n_blocks == WORLD_BLOCKS)
         do_overlay (world, step);

@@ -144,8 +144,10 @@ look_at (const World *world, const char *path)
   facts->allocation = count_data (file);
   facts->data_bytes = g_str_equal (file->format, "raw") ? STM_BYTES_UNKNOWN : count_data (file);
   facts->is_written = file->is_written;
-  facts->n_tags = file->n_tags;
-  facts->n_bitmaps = file->n_bitmaps;
+  for (guint i = 0; i < file->n_tags; i++)
+    stm_facts_add_tag (facts, &(StmTagFacts){ 0 });
+  for (guint i = 0; i < file->n_bitmaps; i++)
+    stm_facts_add_bitmap (facts, &(StmBitmapFacts){ 0 });
   facts->free_bytes = world->free_bytes;
   facts->file_system = file->file_system;
   facts->device = 1;

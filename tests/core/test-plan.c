@@ -47,6 +47,16 @@ add_step (StmPlan *plan, StmStepKind kind)
 
   switch (kind)
     {
+    case STM_STEP_TAG:
+    case STM_STEP_GOTO:
+    case STM_STEP_BITMAP:
+    case STM_STEP_UNTAG:
+    case STM_STEP_UNBITMAP:
+      step.image = on_top;
+      step.name = "mark";
+      step.fallback = kind == STM_STEP_GOTO ? "before" : NULL;
+      step.chain = NULL;
+      break;
     case STM_STEP_OVERLAY:
       step.image = on_top;
       break;
@@ -86,7 +96,7 @@ plan_new_full (void)
 static void
 test_words (void)
 {
-  for (guint i = STM_OPERATION_CREATE; i <= STM_OPERATION_RESOLVE; i++)
+  for (guint i = STM_OPERATION_CREATE; i < STM_N_OPERATIONS; i++)
     {
       StmOperation operation = STM_OPERATION_RESOLVE;
 

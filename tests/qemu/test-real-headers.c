@@ -167,8 +167,8 @@ test_tags_and_bitmaps (Fixture *self, gconstpointer unused)
   const StmFacts *facts = stm_survey_get (result, self->disk);
 
   g_assert_no_error (facts->problem);
-  g_assert_cmpuint (facts->n_tags, ==, 1);
-  g_assert_cmpuint (facts->n_bitmaps, ==, 1);
+  g_assert_cmpuint (facts->tags->len, ==, 1);
+  g_assert_cmpuint (facts->bitmaps->len, ==, 1);
   g_assert_cmpuint (facts->data_bytes, ==, 0);
 }
 

@@ -120,8 +120,8 @@ test_facts (Fixture *self, gconstpointer unused)
   g_assert_cmpstr (facts->backing_format, ==, "qcow2");
   g_assert_cmpuint (facts->capacity, ==, TEST_QCOW2_CAPACITY);
   g_assert_cmpuint (facts->data_bytes, ==, 2 * TEST_QCOW2_CLUSTER);
-  g_assert_cmpuint (facts->n_tags, ==, 3);
-  g_assert_cmpuint (facts->n_bitmaps, ==, 2);
+  g_assert_cmpuint (facts->tags->len, ==, 3);
+  g_assert_cmpuint (facts->bitmaps->len, ==, 2);
   g_assert_cmpint (stat (path, &found), ==, 0);
   g_assert_cmpuint (facts->device, ==, found.st_dev);
   g_assert_cmpuint (facts->inode, ==, found.st_ino);
