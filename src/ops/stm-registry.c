@@ -307,6 +307,24 @@ stm_registry_read_definition_finish (StmRegistry *self, GAsyncResult *result, GE
   return stm_store_read_definition_finish (self->store, inner, error);
 }
 
+void
+stm_registry_read_text_async (StmRegistry *self, const char *hash, GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, stm_registry_read_text_async);
+  stm_store_read_definition_async (self->store, hash, relay, task);
+}
+
+char *
+stm_registry_read_text_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
+
+  return stm_store_read_definition_finish (self->store, inner, error);
+}
+
 /* ---- resolve ---- */
 
 static const StmJournalEntry *
