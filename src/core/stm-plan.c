@@ -170,6 +170,15 @@ stm_plan_n_steps_of (const StmPlan *self, StmStepKind kind)
 }
 
 gboolean
+stm_plan_is_taken_back (const StmPlan *self)
+{
+  return stm_plan_n_steps_of (self, STM_STEP_OVERLAY) + stm_plan_n_steps_of (self, STM_STEP_TAG)
+             + stm_plan_n_steps_of (self, STM_STEP_GOTO)
+             + stm_plan_n_steps_of (self, STM_STEP_BITMAP)
+         > 0;
+}
+
+gboolean
 stm_plan_is_forward_only (const StmPlan *self, guint n_done)
 {
   guint n_merges = 0;

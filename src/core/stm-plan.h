@@ -110,6 +110,9 @@ void stm_plan_add_step (StmPlan *self, const StmStep *init);
 void stm_plan_add_kept (StmPlan *self, const char *path, const char *why);
 
 guint stm_plan_n_steps_of (const StmPlan *self, StmStepKind kind);
+/* Whether an operation that was cut off before its finishing change is taken back, rather than carried
+ * on: it makes something that was not there. */
+gboolean stm_plan_is_taken_back (const StmPlan *self);
 /* Whether something was, or may have been, done that `undo` does not take back, given that
  * `n_done` merges are recorded as done and the next may have begun: any merge that is done (undo
  * knows the records before it), or a COMMIT as the next. */

@@ -80,3 +80,14 @@ typedef struct
 {
   StmMomentsChoice moments;
 } StmUndefineRequest;
+
+/* Copies, with all that they point to. */
+StmCreateRequest *stm_create_request_copy (const StmCreateRequest *self);
+void stm_create_request_free (StmCreateRequest *self);
+StmCreateCheckpointRequest *
+stm_create_checkpoint_request_copy (const StmCreateCheckpointRequest *self);
+void stm_create_checkpoint_request_free (StmCreateCheckpointRequest *self);
+StmRevertRequest *stm_revert_request_copy (const StmRevertRequest *self);
+void stm_revert_request_free (StmRevertRequest *self);
+StmDeleteRequest *stm_delete_request_copy (const StmDeleteRequest *self);
+void stm_delete_request_free (StmDeleteRequest *self);

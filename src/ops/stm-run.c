@@ -105,6 +105,58 @@ run_merge (StmRun *self, const StmStep *step, GError **error)
   return stm_store_write_journal_sync (self->store, self->entry, error);
 }
 
+static gboolean
+run_gotos (StmRun *self, GError **error)
+{
+  const StmPlan *plan = self->entry->plan;
+
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (plan->steps, i);
+
+      if (step->kind != STM_STEP_GOTO)
+        continue;
+      stm_progress_set_phase (self->progress, "goto");
+      if (!check_cancelled (self, error)
+          || !stm_driver_go_to_tag (self->driver, step, self->policy, self->cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+run_making_of (StmRun *self, StmStepKind kind, GError **error)
+{
+  const StmPlan *plan = self->entry->plan;
+
+  if (stm_plan_n_steps_of (plan, kind) == 0)
+    return TRUE;
+  if (!check_cancelled (self, error))
+    return FALSE;
+  if (kind == STM_STEP_OVERLAY)
+    {
+      stm_progress_set_phase (self->progress, "overlay");
+      return stm_driver_make_overlays (self->driver, plan, self->policy, self->progress,
+                                       self->cancellable, error);
+    }
+  if (kind == STM_STEP_TAG)
+    {
+      stm_progress_set_phase (self->progress, "tag");
+      return stm_driver_make_tags (self->driver, plan, self->policy, self->cancellable, error);
+    }
+  stm_progress_set_phase (self->progress, "bitmap");
+  return stm_driver_make_bitmaps (self->driver, plan, self->policy, self->cancellable, error);
+}
+
+/* What is done before the merges, all of which can be taken back. */
+static gboolean
+run_making (StmRun *self, GError **error)
+{
+  return run_making_of (self, STM_STEP_TAG, error) && run_gotos (self, error)
+         && run_making_of (self, STM_STEP_OVERLAY, error)
+         && run_making_of (self, STM_STEP_BITMAP, error);
+}
+
 gboolean
 stm_run_steps_sync (StmRun *self, GError **error)
 {
@@ -116,13 +168,8 @@ stm_run_steps_sync (StmRun *self, GError **error)
     (void) stm_progress_seal (self->progress);
   if (!check_cancelled (self, error))
     return FALSE;
-  if (stm_plan_n_steps_of (plan, STM_STEP_OVERLAY) > 0)
-    {
-      stm_progress_set_phase (self->progress, "overlay");
-      if (!stm_driver_make_overlays (self->driver, plan, self->policy, self->progress,
-                                     self->cancellable, error))
-        return FALSE;
-    }
+  if (!run_making (self, error))
+    return FALSE;
   for (guint i = self->entry->n_done; i < merges->len; i++)
     {
       if (!run_merge (self, g_ptr_array_index (merges, i), error))
@@ -167,16 +214,32 @@ stm_run_can_take_back_sync (StmRun *self)
 gboolean
 stm_run_take_back_sync (StmRun *self, GError **error)
 {
+  const StmPlan *plan = self->entry->plan;
+  guint n_overlays = stm_plan_n_steps_of (plan, STM_STEP_OVERLAY);
+  guint n_marks = stm_plan_n_steps_of (plan, STM_STEP_TAG)
+                  + stm_plan_n_steps_of (plan, STM_STEP_GOTO)
+                  + stm_plan_n_steps_of (plan, STM_STEP_BITMAP);
+
   stm_progress_set_phase (self->progress, "undo");
-  if (stm_plan_n_steps_of (self->entry->plan, STM_STEP_OVERLAY) == 0)
-    return TRUE;
-  return stm_driver_abandon_overlays (self->driver, self->entry->plan, self->policy, error);
+  if (n_overlays > 0 && !stm_driver_abandon_overlays (self->driver, plan, self->policy, error))
+    return FALSE;
+  return n_marks == 0 || stm_driver_abandon_marks (self->driver, plan, self->policy, error);
 }
 
 void
 stm_run_spare (StmRun *self, const char *path)
 {
   g_hash_table_add (self->spared, g_strdup (path));
+}
+
+static gboolean
+run_removal (StmRun *self, const StmStep *step, GError **error)
+{
+  if (step->kind == STM_STEP_UNTAG || step->kind == STM_STEP_UNBITMAP)
+    return stm_driver_remove_mark (self->driver, step, self->policy, error);
+  if (step->kind != STM_STEP_UNLINK || g_hash_table_contains (self->spared, step->image->path))
+    return TRUE;
+  return stm_driver_remove_image (self->driver, step, self->policy, error);
 }
 
 gboolean
@@ -191,24 +254,53 @@ stm_run_clean_up_sync (StmRun *self, GError **error)
     {
       const StmStep *step = g_ptr_array_index (plan->steps, i);
 
-      if (step->kind != STM_STEP_UNLINK || g_hash_table_contains (self->spared, step->image->path))
-        continue;
-      if (!stm_driver_remove_image (self->driver, step, self->policy,
-                                    first == NULL ? &first : NULL))
+      if (!run_removal (self, step, first == NULL ? &first : NULL))
         n_failed++;
     }
   if (first == NULL)
     return TRUE;
   if (n_failed > 1)
-    g_prefix_error (&first, "%u files stay, the first: ", n_failed);
+    g_prefix_error (&first, "%u removals failed, the first: ", n_failed);
   g_propagate_error (error, g_steal_pointer (&first));
   return FALSE;
+}
+
+/* The images whose content or marks the plan is about, and those that it puts on record. */
+static GPtrArray *
+list_concerned (const StmPlan *plan)
+{
+  GPtrArray *images = g_ptr_array_new ();
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < plan->finish->put_images->len; i++)
+    {
+      StmImage *image = g_ptr_array_index (plan->finish->put_images, i);
+
+      if (g_hash_table_add (seen, (char *) image->path))
+        g_ptr_array_add (images, image);
+    }
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (plan->steps, i);
+      guint n_chain = step->kind == STM_STEP_COMMIT || step->kind == STM_STEP_STREAM ? 2 : 0;
+
+      if (step->kind != STM_STEP_UNLINK && g_hash_table_add (seen, (char *) step->image->path))
+        g_ptr_array_add (images, step->image);
+      for (guint j = 0; j < MIN (n_chain, step->chain->len); j++)
+        {
+          StmImage *image = g_ptr_array_index (step->chain, j);
+
+          if (g_hash_table_add (seen, (char *) image->path))
+            g_ptr_array_add (images, image);
+        }
+    }
+  return images;
 }
 
 StmSurvey *
 stm_run_look_back_sync (StmRun *self)
 {
-  GPtrArray *images = self->entry->plan->finish->put_images;
+  g_autoptr (GPtrArray) images = list_concerned (self->entry->plan);
   StmSurveyRequest request = { .images = (const StmImage *const *) images->pdata,
                                .n_images = images->len,
                                .policy = self->policy };

@@ -24,7 +24,8 @@ stm_run_new (StmDriver *driver, StmStore *store, StmPathPolicy *policy, StmProgr
              GCancellable *cancellable, const StmJournalEntry *entry);
 void stm_run_free (StmRun *self);
 
-/* Overlays, then the merges from entry->n_done on, each recorded in the journal when done. */
+/* Tags and what goes back to one, overlays, bitmaps, then the merges from entry->n_done on, each
+ * recorded in the journal when done. */
 gboolean stm_run_steps_sync (StmRun *self, GError **error);
 
 /* Whether what was done so far can still be taken back: no merge done or begun for good. */
@@ -34,11 +35,12 @@ gboolean stm_run_take_back_sync (StmRun *self, GError **error);
 
 /* Not while the worker has the run. */
 void stm_run_spare (StmRun *self, const char *path);
-/* Removes the files of the plan's UNLINK steps. Goes on after a failure; the error names every file
- * that stayed. */
+/* Does the removals of the plan: UNTAG, UNBITMAP, UNLINK. Goes on after a failure; the error is
+ * that of the first. */
 gboolean stm_run_clean_up_sync (StmRun *self, GError **error);
 
-/* Looks at what the plan left: the images of the finishing change, without a scan. */
+/* Looks at the images that the plan is about and at those of its finishing change, without a scan.
+ */
 StmSurvey *stm_run_look_back_sync (StmRun *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmRun, stm_run_free)

@@ -1,0 +1,68 @@
+/* What is done with an operation that an earlier life of the service left in the journal: finished,
+ * taken back, or abandoned by somebody's choice. Main loop.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-errand-private.h"
+
+#include "stemma-error.h"
+
+/* The model as if the operation had not been asked for; moments that it may have damaged say so. */
+static StmChange *
+build_abandonment (const StmJournalEntry *entry)
+{
+  const StmChange *undo = entry->plan->undo;
+  StmChange *change;
+
+  if (entry->phase == STM_PHASE_CLEANUP)
+    return NULL;
+  if (stm_plan_is_taken_back (entry->plan))
+    return stm_change_ref (entry->plan->undo);
+  change = stm_change_new (undo->domain_id);
+  for (guint i = 0; i < undo->put_moments->len; i++)
+    {
+      const StmMoment *moment = g_ptr_array_index (undo->put_moments, i);
+      g_autoptr (StmMoment)
+          damaged = stm_moment_with_state (moment, moment->state, STM_HEALTH_INCONSISTENT);
+
+      stm_change_put_moment (change, damaged);
+    }
+  return change;
+}
+
+static void
+start_abandoning (StmErrand *self)
+{
+  stm_job_begin (self->job);
+  self->events->accepted (self, self->user_data);
+  self->abandonment = build_abandonment (self->entry);
+  stm_errand_close (self, self->abandonment);
+}
+
+static void
+start_finishing (StmErrand *self)
+{
+  stm_claims_take (self->tools->claims, self->plan, NULL);
+  stm_job_begin (self->job);
+  self->events->accepted (self, self->user_data);
+  stm_errand_prepare_run (self);
+  if (self->entry->phase == STM_PHASE_CLEANUP)
+    stm_errand_clean_up (self);
+  else if (!stm_plan_is_taken_back (self->plan))
+    stm_errand_run (self);
+  else
+    {
+      self->failure = g_error_new (STEMMA_ERROR, STEMMA_ERROR_CANCELLED,
+                                   "the service was interrupted; the operation was taken back");
+      stm_errand_take_back (self);
+    }
+}
+
+void
+stm_errand_start_settling (StmErrand *self)
+{
+  if (self->choice == STM_SETTLE_ABANDON)
+    start_abandoning (self);
+  else
+    start_finishing (self);
+}
