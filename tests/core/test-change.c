@@ -20,7 +20,7 @@ test_empty (void)
 static void
 test_each_member_counts (void)
 {
-  for (guint i = 0; i < 7; i++)
+  for (guint i = 0; i < 8; i++)
     {
       g_autoptr (StmChange) change = stm_change_new (ID);
 
@@ -38,6 +38,8 @@ test_each_member_counts (void)
         stm_sample_put_image (change, 1, 0);
       if (i == 6)
         stm_sample_remove_image (change, 1);
+      if (i == 7)
+        stm_change_add_text (change, "5f", "<cookie/>");
       g_assert_false (stm_change_is_empty (change));
     }
 }
@@ -110,6 +112,8 @@ make_full_change (void)
 
   stm_sample_set_domain (change, "name", 3);
   change->definition_text = g_strdup ("<domain>\n ä</domain>");
+  stm_change_add_text (change, "6f", "<domain/>");
+  stm_change_add_text (change, "5f", "<cookie>ä</cookie>");
   stm_sample_put_snapshot (change, 2, 1, 1);
   stm_sample_put_snapshot (change, 1, 0, 0);
   stm_change_put_moment (change, checkpoint);
@@ -166,8 +170,9 @@ test_comes_back_whole (void)
   assert_comes_back (no_current);
 }
 
-#define HEAD "('" ID "', nothing, false, nothing, "
-#define MOMENT_OF(id, name) "(0, '" id "', '" name "', nothing, '', 0, 0, 0, nothing, [])"
+#define HEAD "('" ID "', nothing, false, nothing, [], "
+#define MOMENT_OF(id, name)                                                                        \
+  "(0, '" id "', '" name "', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])"
 #define IMAGE_OF(path) "('" path "', 'vda', 1, 'raw', nothing, 0, 0)"
 
 typedef struct
@@ -181,20 +186,27 @@ static const Vector vectors[] = {
   { "empty", HEAD "[], [], 0, nothing, [], [])", TRUE },
   { "current set to none", HEAD "[], [], 1, nothing, [], [])", TRUE },
   { "something of all",
-    "('" ID "', just ('" ID "', 'n', '', '', '', [], []), false, just 'x', "
+    "('" ID "', just ('" ID "', 'n', '', '', '', [], []), false, just 'x', [('h', 'text')], "
     "[" MOMENT_OF (MOMENT, "s") "], ['" ID "'], 1, just '" MOMENT "', "
                                 "[" IMAGE_OF ("/a") "], ['/b'])",
     TRUE },
-  { "domain id", "('x', nothing, false, nothing, [], [], 0, nothing, [], [])", FALSE },
-  { "empty domain id", "('', nothing, false, nothing, [], [], 0, nothing, [], [])", FALSE },
+  { "domain id", "('x', nothing, false, nothing, [], [], [], 0, nothing, [], [])", FALSE },
+  { "empty domain id", "('', nothing, false, nothing, [], [], [], 0, nothing, [], [])", FALSE },
   { "record of another domain",
-    "('" ID "', just ('" MOMENT "', 'n', '', '', '', [], []), false, nothing, [], [], 0, nothing, "
+    "('" ID "', just ('" MOMENT
+    "', 'n', '', '', '', [], []), false, nothing, [], [], [], 0, nothing, "
     "[], [])",
     FALSE },
   { "unsound record",
-    "('" ID "', just ('" ID "', '', '', '', '', [], []), false, nothing, [], [], 0, nothing, [], "
+    "('" ID "', just ('" ID
+    "', '', '', '', '', [], []), false, nothing, [], [], [], 0, nothing, [], "
     "[])",
     FALSE },
+  { "text twice",
+    "('" ID "', nothing, false, nothing, [('h', 'a'), ('h', 'b')], [], [], 0, nothing, [], [])",
+    FALSE },
+  { "text without a hash",
+    "('" ID "', nothing, false, nothing, [('', 'a')], [], [], 0, nothing, [], [])", FALSE },
   { "unsound moment", HEAD "[" MOMENT_OF ("x", "s") "], [], 0, nothing, [], [])", FALSE },
   { "moment twice",
     HEAD "[" MOMENT_OF (MOMENT, "s") ", " MOMENT_OF (MOMENT, "t") "], [], 0, nothing, [], [])",

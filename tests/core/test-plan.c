@@ -76,13 +76,14 @@ add_step (StmPlan *plan, StmStepKind kind)
   stm_plan_add_step (plan, &step);
 }
 
+/* One step of each kind, which so is its place. */
 static StmPlan *
 plan_new_full (void)
 {
   StmPlan *plan = stm_plan_new (STM_OPERATION_DELETE, PLAN_ID, DOMAIN_ID);
 
   plan->object_id = g_strdup (MOMENT_ID);
-  for (guint kind = STM_STEP_OVERLAY; kind <= STM_STEP_UNLINK; kind++)
+  for (guint kind = STM_STEP_TAG; kind <= STM_STEP_UNLINK; kind++)
     add_step (plan, kind);
   stm_plan_add_kept (plan, "/i/e", "2 images stand on it");
   stm_change_remove_moment (plan->finish, MOMENT_ID);
@@ -125,13 +126,13 @@ test_survives_the_journal (void)
   g_assert_cmpstr (copy->id, ==, PLAN_ID);
   g_assert_cmpstr (copy->domain_id, ==, DOMAIN_ID);
   g_assert_cmpstr (copy->object_id, ==, MOMENT_ID);
-  g_assert_cmpuint (copy->steps->len, ==, 4);
+  g_assert_cmpuint (copy->steps->len, ==, STM_STEP_UNLINK + 1);
   g_assert_cmpuint (copy->kept->len, ==, 1);
   g_assert_cmpuint (copy->frees, ==, 8192);
   g_assert_cmpstr (copy->unreachable[0], ==, "check1");
   g_assert_cmpuint (copy->finish->removed_moments->len, ==, 1);
 
-  const StmStep *commit = copy->steps->pdata[1];
+  const StmStep *commit = copy->steps->pdata[STM_STEP_COMMIT];
   g_assert_cmpint (commit->kind, ==, STM_STEP_COMMIT);
   g_assert_cmpuint (commit->chain->len, ==, 3);
   g_assert_cmpuint (commit->children->len, ==, 1);
@@ -196,7 +197,7 @@ spoil_order (StmPlan *plan)
 static void
 spoil_chain_link (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[1];
+  StmStep *step = plan->steps->pdata[STM_STEP_COMMIT];
 
   g_ptr_array_remove_index (step->chain, 1);
 }
@@ -204,7 +205,7 @@ spoil_chain_link (StmPlan *plan)
 static void
 spoil_chain_end (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[0];
+  StmStep *step = plan->steps->pdata[STM_STEP_OVERLAY];
 
   g_ptr_array_remove_index (step->chain, step->chain->len - 1);
 }
@@ -212,7 +213,7 @@ spoil_chain_end (StmPlan *plan)
 static void
 spoil_commit_target (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[1];
+  StmStep *step = plan->steps->pdata[STM_STEP_COMMIT];
 
   stm_image_unref (step->chain->pdata[1]);
   step->chain->pdata[1] = image_new ("/i/b", "/i/a", STM_IMAGE_BACKING);
@@ -221,7 +222,7 @@ spoil_commit_target (StmPlan *plan)
 static void
 spoil_commit_source (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[1];
+  StmStep *step = plan->steps->pdata[STM_STEP_COMMIT];
 
   stm_image_unref (step->image);
   step->image = image_new ("/i/other", "/i/b", STM_IMAGE_MADE);
@@ -230,7 +231,7 @@ spoil_commit_source (StmPlan *plan)
 static void
 spoil_commit_child (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[1];
+  StmStep *step = plan->steps->pdata[STM_STEP_COMMIT];
 
   stm_image_unref (step->children->pdata[0]);
   step->children->pdata[0] = image_new ("/i/d", "/i/b", STM_IMAGE_MADE);
@@ -239,7 +240,7 @@ spoil_commit_child (StmPlan *plan)
 static void
 spoil_unlink (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[3];
+  StmStep *step = plan->steps->pdata[STM_STEP_UNLINK];
 
   stm_image_unref (step->image);
   step->image = image_new ("/i/d", "/i/c", STM_IMAGE_DISK);
@@ -248,7 +249,7 @@ spoil_unlink (StmPlan *plan)
 static void
 spoil_overlay (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[0];
+  StmStep *step = plan->steps->pdata[STM_STEP_OVERLAY];
 
   stm_image_unref (step->image);
   step->image = image_new ("/i/d", "/etc/shadow", STM_IMAGE_MADE);
@@ -257,10 +258,72 @@ spoil_overlay (StmPlan *plan)
 static void
 spoil_path (StmPlan *plan)
 {
-  StmStep *step = plan->steps->pdata[3];
+  StmStep *step = plan->steps->pdata[STM_STEP_UNLINK];
 
   stm_image_unref (step->image);
   step->image = image_new ("/i/../etc/passwd", NULL, STM_IMAGE_MADE);
+}
+
+static void
+spoil_tag_name (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_TAG];
+
+  g_clear_pointer ((char **) &step->name, g_free);
+}
+
+static void
+spoil_tag_image (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_TAG];
+
+  stm_image_unref (step->image);
+  step->image = image_new ("/i/d", NULL, STM_IMAGE_BACKING);
+}
+
+static void
+spoil_goto_fallback (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_GOTO];
+
+  g_free ((char *) step->fallback);
+  step->fallback = g_strdup (step->name);
+}
+
+static void
+spoil_bitmap_format (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_BITMAP];
+  StmImage raw = *step->image;
+
+  raw.format = "raw";
+  g_autoptr (StmImage) replaced = step->image;
+  step->image = stm_image_new (&raw);
+}
+
+static void
+spoil_unlink_name (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_UNLINK];
+
+  step->name = g_strdup ("mark");
+}
+
+static void
+spoil_overlay_name (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_OVERLAY];
+
+  step->name = g_strdup ("mark");
+}
+
+static void
+spoil_untag_bitmaps (StmPlan *plan)
+{
+  StmStep *step = plan->steps->pdata[STM_STEP_UNTAG];
+
+  g_strfreev (step->bitmaps);
+  step->bitmaps = g_strsplit ("b", ",", -1);
 }
 
 static const struct
@@ -272,7 +335,7 @@ static const struct
   { "domain id", spoil_domain_id },
   { "object id", spoil_object_id },
   { "change of another domain", spoil_change },
-  { "overlay after unlink", spoil_order },
+  { "first step after the last", spoil_order },
   { "chain with a gap", spoil_chain_link },
   { "chain without its end", spoil_chain_end },
   { "commit into an image that must not be written", spoil_commit_target },
@@ -281,6 +344,13 @@ static const struct
   { "unlink of the user's image", spoil_unlink },
   { "overlay over another image than planned", spoil_overlay },
   { "path that is not plain", spoil_path },
+  { "tag without a name", spoil_tag_name },
+  { "tag in an image that must not be written", spoil_tag_image },
+  { "goto with itself to fall back on", spoil_goto_fallback },
+  { "bitmap in a raw image", spoil_bitmap_format },
+  { "unlink of a tag", spoil_unlink_name },
+  { "overlay with the name of a tag", spoil_overlay_name },
+  { "untag with bitmaps", spoil_untag_bitmaps },
 };
 
 static void
@@ -345,8 +415,10 @@ static void
 test_rows_tell_everything (void)
 {
   const char *const expected[] = {
-    "overlay /i/d 4096",  "commit /i/b 4096", "stream /i/c 4096", "unlink /i/d 4096",
-    "keep-hidden /i/e 0", "frees  8192",      "unreachable  0",   "pause-ms  0",
+    "tag /i/d 4096",    "goto /i/d 4096",     "overlay /i/d 4096", "bitmap /i/d 4096",
+    "commit /i/b 4096", "stream /i/c 4096",   "untag /i/d 4096",   "unbitmap /i/d 4096",
+    "unlink /i/d 4096", "keep-hidden /i/e 0", "frees  8192",       "unreachable  0",
+    "pause-ms  0",
   };
   g_autoptr (StmPlan) plan = plan_new_full ();
   g_autoptr (GVariant) rows = g_variant_ref_sink (stm_plan_to_rows (plan));

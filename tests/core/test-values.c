@@ -115,7 +115,8 @@ make_moment (void)
   const StmMomentDisk disks[] = {
     { "vda", STM_MODE_EXTERNAL, "/v/a", "/v/a.s", "qcow2", NULL, NULL },
     { "vdb", STM_MODE_INTERNAL, "/v/b", NULL, "qcow2", "tag-1", NULL },
-    { "vdc", STM_MODE_NONE, NULL, NULL, NULL, NULL, "bitmap-1" },
+    { "vdc", STM_MODE_BITMAP, "/v/c", NULL, "qcow2", NULL, "bitmap-1" },
+    { "vdd", STM_MODE_NONE, NULL, NULL, NULL, NULL, NULL },
   };
 
   return stm_moment_new (&(StmMoment){ .kind = STM_MOMENT_CHECKPOINT,
@@ -127,6 +128,10 @@ make_moment (void)
                                        .state = STM_STATE_DELETING,
                                        .health = STM_HEALTH_UNKNOWN,
                                        .definition = "5f",
+                                       .memory = STM_MEMORY_EXTERNAL,
+                                       .memory_file = "/v/memory",
+                                       .inactive = "6f",
+                                       .cookie = "7f",
                                        .disks = disks,
                                        .n_disks = G_N_ELEMENTS (disks) });
 }
@@ -142,7 +147,12 @@ test_moment_round_trip (void)
   assert_same_variant (stm_moment_to_variant (moment), stm_moment_to_variant (back));
   g_assert_cmpint (back->kind, ==, STM_MOMENT_CHECKPOINT);
   g_assert_cmpstr (stm_moment_find_disk (back, "vdb")->tag, ==, "tag-1");
+  g_assert_cmpstr (stm_moment_find_disk (back, "vdc")->bitmap, ==, "bitmap-1");
   g_assert_null (stm_moment_find_disk (back, "vdx"));
+  g_assert_cmpint (back->memory, ==, STM_MEMORY_EXTERNAL);
+  g_assert_cmpstr (back->memory_file, ==, "/v/memory");
+  g_assert_cmpstr (back->inactive, ==, "6f");
+  g_assert_cmpstr (back->cookie, ==, "7f");
 }
 
 static void
@@ -211,35 +221,51 @@ static const char *const unsound_domains[] = {
 
 #define MOMENT_DISK "('vda', 1, just '/v/a', nothing, just 'qcow2', nothing, nothing)"
 static const char *const sound_moments[] = {
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, [])",
-  "(1, '" ID_A "', 'n', just '" ID_B "', '', 9, 5, 6, just '5f', [" MOMENT_DISK "])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(1, '" ID_A "', 'n', just '" ID_B
+  "', '', 9, 5, 6, just '5f', 0, nothing, nothing, nothing, [" MOMENT_DISK "])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 1, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, just '5f', 2, just '/v/m', just '6f', just '7f', [])",
+  "(1, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
+  "[('vda', 3, just '/v/a', nothing, just 'qcow2', nothing, just 'b')])",
 };
 static const char *const unsound_moments[] = {
-  "(2, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, [])",
-  "(0, '', 'n', nothing, '', 0, 0, 0, nothing, [])",
-  "(0, '" ID_A "', '', nothing, '', 0, 0, 0, nothing, [])",
-  "(0, '" ID_A "', '../n', nothing, '', 0, 0, 0, nothing, [])",
-  "(0, '" ID_A "', 'n', just '', '', 0, 0, 0, nothing, [])",
-  "(0, '" ID_A "', 'n', just 'x', '', 0, 0, 0, nothing, [])",
-  "(0, '" ID_A "', 'n', nothing, '', -1, 0, 0, nothing, [])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 6, 0, nothing, [])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 7, nothing, [])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, just '', [])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, [" MOMENT_DISK ", " MOMENT_DISK "])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
-  "[('vda', 3, just '/v/a', nothing, nothing, nothing, nothing)])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
+  "(2, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', '', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', '../n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', just '', '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', just 'x', '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', -1, 0, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 6, 0, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 7, nothing, 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, just '', 0, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, [" MOMENT_DISK
+  ", " MOMENT_DISK "])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
+  "[('vda', 4, just '/v/a', nothing, nothing, nothing, nothing)])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
   "[('vda', 1, nothing, nothing, nothing, nothing, nothing)])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
   "[('vda', 0, just '/v/a', nothing, nothing, nothing, nothing)])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
   "[('vda', 2, just '/v/a', nothing, nothing, nothing, nothing)])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
   "[('vda', 1, just 'v/a', nothing, nothing, nothing, nothing)])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
   "[('vda', 1, just '/v/a', just '..', nothing, nothing, nothing)])",
-  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, "
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
   "[('vda', 1, just '/v/a', nothing, just 'vdi', nothing, nothing)])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 3, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 2, nothing, nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 1, just '/v/m', nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 2, just 'm', nothing, nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, just '', nothing, [])",
+  "(0, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, just 'a/b', [])",
+  "(1, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
+  "[('vda', 3, just '/v/a', nothing, just 'qcow2', nothing, nothing)])",
+  "(1, '" ID_A "', 'n', nothing, '', 0, 0, 0, nothing, 0, nothing, nothing, nothing, "
+  "[('vda', 1, just '/v/a', nothing, just 'qcow2', nothing, just 'b')])",
 };
 
 typedef gpointer (*FromVariant) (GVariant *variant);
@@ -360,6 +386,7 @@ test_words (void)
   StmMomentState state;
   StmHealth health;
   StmDiskMode mode;
+  StmMemory memory;
 
   for (guint i = 0; i <= STM_IMAGE_MADE; i++)
     g_assert_true (stm_image_origin_from_word (stm_image_origin_to_word (i), &origin)
@@ -368,13 +395,17 @@ test_words (void)
     g_assert_true (stm_moment_state_from_word (stm_moment_state_to_word (i), &state) && state == i);
   for (guint i = 0; i <= STM_HEALTH_UNKNOWN; i++)
     g_assert_true (stm_health_from_word (stm_health_to_word (i), &health) && health == i);
-  for (guint i = 0; i <= STM_MODE_INTERNAL; i++)
+  for (guint i = 0; i <= STM_MODE_BITMAP; i++)
     g_assert_true (stm_disk_mode_from_word (stm_disk_mode_to_word (i), &mode) && mode == i);
+
+  for (guint i = 0; i <= STM_MEMORY_EXTERNAL; i++)
+    g_assert_true (stm_memory_from_word (stm_memory_to_word (i), &memory) && memory == i);
 
   g_assert_cmpstr (stm_moment_state_to_word (STM_STATE_DISK_ONLY), ==, "disk-only");
   g_assert_false (stm_moment_state_from_word ("Shutoff", &state));
   g_assert_false (stm_health_from_word ("", &health));
   g_assert_false (stm_disk_mode_from_word (NULL, &mode));
+  g_assert_false (stm_memory_from_word ("External", &memory));
   g_assert_false (stm_image_origin_from_word ("other", NULL));
 }
 
