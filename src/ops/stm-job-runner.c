@@ -194,6 +194,7 @@ static gboolean
 is_shown (StmOperation operation)
 {
   return operation != STM_OPERATION_DEFINE && operation != STM_OPERATION_RENAME
+         && operation != STM_OPERATION_REDEFINE && operation != STM_OPERATION_FORGET
          && operation != STM_OPERATION_DESCRIBE;
 }
 
