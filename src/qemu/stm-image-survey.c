@@ -12,6 +12,7 @@
 #include "stm-image-lock.h"
 #include "stm-image-place.h"
 #include "stm-image-scan.h"
+#include "stm-qcow2-marks.h"
 #include "stm-qcow2-tables.h"
 
 #include "stemma-error.h"
@@ -61,10 +62,6 @@ read_qcow2 (StmFacts *facts, int fd, GCancellable *cancellable, GError **error)
   if (header == NULL)
     return FALSE;
   facts->capacity = header->capacity;
-  for (guint i = 0; i < header->n_snapshots; i++)
-    stm_facts_add_tag (facts, &(StmTagFacts){ 0 });
-  for (guint i = 0; i < header->n_bitmaps; i++)
-    stm_facts_add_bitmap (facts, &(StmBitmapFacts){ 0 });
   facts->backing_format = g_strdup (header->backing_format);
   if (header->backing != NULL)
     {
@@ -78,6 +75,7 @@ read_qcow2 (StmFacts *facts, int fd, GCancellable *cancellable, GError **error)
     }
 
   return stm_qcow2_header_check_usable (header, facts->path, error)
+         && stm_qcow2_marks_read (fd, header, facts, cancellable, error)
          && stm_qcow2_tables_count (fd, header, facts->path, cancellable, &facts->data_bytes,
                                     error);
 }

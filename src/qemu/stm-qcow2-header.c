@@ -186,9 +186,8 @@ read_sizes (Parser *parser, GError **error)
   return TRUE;
 }
 
-/* How many entries a table of the first level must have, to reach the end of the disk. */
-static guint64
-count_needed_entries (const StmQcow2Header *header)
+guint64
+stm_qcow2_header_count_l1 (const StmQcow2Header *header)
 {
   guint entry_bits = header->has_extended_l2 ? 4 : 3;
   guint covered_bits = header->cluster_bits + header->cluster_bits - entry_bits;
@@ -206,6 +205,7 @@ read_tables (Parser *parser, GError **error)
   header->l1_entries = get32 (parser->raw + 36);
   header->l1_offset = get64 (parser->raw + 40);
   header->n_snapshots = get32 (parser->raw + 60);
+  header->snapshots_offset = get64 (parser->raw + 64);
   if (header->l1_entries * G_GUINT64_CONSTANT (8) > MAX_L1_BYTES)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_LARGE,
@@ -213,7 +213,7 @@ read_tables (Parser *parser, GError **error)
                    header->l1_entries);
       return FALSE;
     }
-  if (header->l1_entries < count_needed_entries (header))
+  if (header->l1_entries < stm_qcow2_header_count_l1 (header))
     return fail (parser, "its table is too small for its virtual size", error);
   if (!lies_in_file (parser, header->l1_offset, header->l1_entries * G_GUINT64_CONSTANT (8))
       || (header->l1_entries > 0 && header->l1_offset == 0))
@@ -228,7 +228,7 @@ read_tables (Parser *parser, GError **error)
                    parser->path, header->n_snapshots, MAX_SNAPSHOTS);
       return FALSE;
     }
-  if (header->n_snapshots > 0 && !lies_in_file (parser, get64 (parser->raw + 64), 1))
+  if (header->n_snapshots > 0 && !lies_in_file (parser, header->snapshots_offset, 1))
     return fail (parser, "its table of snapshots is not in the file", error);
 
   return TRUE;
@@ -285,6 +285,8 @@ read_bitmaps (Parser *parser, guint64 offset, guint32 length, GError **error)
   if (!stm_image_file_read_at (parser->fd, parser->path, raw, sizeof raw, offset, error))
     return FALSE;
   parser->header->n_bitmaps = get32 (raw);
+  parser->header->bitmaps_length = get64 (raw + 8);
+  parser->header->bitmaps_offset = get64 (raw + 16);
   if (parser->header->n_bitmaps > MAX_BITMAPS)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,

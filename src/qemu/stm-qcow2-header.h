@@ -23,9 +23,12 @@ typedef struct _StmQcow2Header
   char *backing;        /* as written, unresolved; NULL without */
   char *backing_format; /* as written; NULL without */
   guint n_snapshots;    /* internal snapshots */
-  guint n_bitmaps;      /* persistent bitmaps that are in force */
-  gboolean is_dirty;    /* reference counts were not written: a writer ended badly */
-  gboolean is_corrupt;  /* a writer found metadata broken and said so */
+  guint64 snapshots_offset;
+  guint n_bitmaps; /* persistent bitmaps that are in force */
+  guint64 bitmaps_offset;
+  guint64 bitmaps_length; /* of their directory, neither checked here */
+  gboolean is_dirty;      /* reference counts were not written: a writer ended badly */
+  gboolean is_corrupt;    /* a writer found metadata broken and said so */
   gboolean is_encrypted;
   gboolean has_data_file;   /* guest data lies in another file: callers refuse it, NOT_ALLOWED */
   gboolean has_extended_l2; /* subclusters */
@@ -43,6 +46,9 @@ gboolean stm_qcow2_has_magic (int fd, const char *path, gboolean *out_has_magic,
  * TOO_LARGE, TOO_MANY: over a limit. `path` is for messages. */
 StmQcow2Header *stm_qcow2_header_read (int fd, const char *path, GError **error);
 void stm_qcow2_header_free (StmQcow2Header *self);
+
+/* How many entries of the table of the first level cover the guest's disk. */
+guint64 stm_qcow2_header_count_l1 (const StmQcow2Header *self);
 
 /* Whether an image with this header may take part in a chain: NOT_ALLOWED for an external data
  * file, NOT_SUPPORTED for encryption, CHAIN_BROKEN for the dirty and the corrupt bit, each with the

@@ -141,3 +141,112 @@ test_file_truncate (const char *path, guint64 length)
 {
   g_assert_cmpint (truncate (path, (off_t) length), ==, 0);
 }
+
+static guint64
+append_cluster_aligned (int fd, const GByteArray *table)
+{
+  guint64 length = (guint64) lseek (fd, 0, SEEK_END);
+  guint64 offset = (length + TEST_QCOW2_CLUSTER - 1) & ~(TEST_QCOW2_CLUSTER - 1);
+
+  write_at (fd, table->data, table->len, offset);
+  return offset;
+}
+
+static void
+add_bytes (GByteArray *table, guint64 value, guint n_bytes)
+{
+  guint64 raw = GUINT64_TO_BE (value);
+
+  g_byte_array_append (table, (const guint8 *) &raw + 8 - n_bytes, n_bytes);
+}
+
+static void
+add_text (GByteArray *table, const char *text)
+{
+  g_byte_array_append (table, (const guint8 *) text, (guint) strlen (text));
+}
+
+static void
+fill (GByteArray *table, gsize n_bytes)
+{
+  for (gsize i = 0; i < n_bytes; i++)
+    add_bytes (table, 0, 1);
+}
+
+static void
+add_tag (GByteArray *table, const TestTag *tag, guint64 l1_offset, guint32 l1_entries)
+{
+  guint32 extra_length = tag->extra_length != 0 ? tag->extra_length : 24;
+  gsize begin;
+
+  add_bytes (table, tag->l1_offset != 0 ? tag->l1_offset : l1_offset, 8);
+  add_bytes (table, tag->l1_entries != 0 ? tag->l1_entries : l1_entries, 4);
+  add_bytes (table, strlen (tag->id), 2);
+  add_bytes (table, strlen (tag->name), 2);
+  add_bytes (table, 1700000000, 4);
+  fill (table, 4 + 8);
+  add_bytes (table, MIN (tag->vm_state_bytes, G_MAXUINT32), 4);
+  add_bytes (table, extra_length, 4);
+  begin = table->len;
+  add_bytes (table, tag->vm_state_bytes, 8);
+  add_bytes (table, tag->capacity != 0 ? tag->capacity : TEST_QCOW2_CAPACITY, 8);
+  fill (table, MIN (extra_length, 4096));
+  g_byte_array_set_size (table, (guint) (begin + MIN (extra_length, 4096)));
+  add_text (table, tag->id);
+  add_text (table, tag->name);
+  fill (table, -table->len & 7);
+}
+
+guint64
+test_qcow2_append_tags (const char *path, const TestTag *tags, gsize n_tags)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC);
+  g_autoptr (GByteArray) table = g_byte_array_new ();
+  guint64 offset;
+
+  g_assert_cmpint (fd, >=, 0);
+  for (gsize i = 0; i < n_tags; i++)
+    add_tag (table, &tags[i], TEST_QCOW2_L1_CLUSTER * TEST_QCOW2_CLUSTER, 1);
+  offset = append_cluster_aligned (fd, table);
+  write32 (fd, TEST_QCOW2_SNAPSHOTS, (guint32) n_tags);
+  write64 (fd, TEST_QCOW2_SNAPSHOTS_OFFSET, offset);
+  close (fd);
+
+  return offset;
+}
+
+static void
+add_bitmap (GByteArray *table, const TestBitmap *bitmap)
+{
+  add_bytes (table,
+             bitmap->table_offset != 0 ? bitmap->table_offset
+                                       : TEST_QCOW2_L2_CLUSTER * TEST_QCOW2_CLUSTER,
+             8);
+  add_bytes (table, bitmap->table_entries != 0 ? bitmap->table_entries : 1, 4);
+  add_bytes (table, bitmap->flags, 4);
+  add_bytes (table, bitmap->type != 0 ? bitmap->type : 1, 1);
+  add_bytes (table, bitmap->granularity_bits != 0 ? bitmap->granularity_bits : 16, 1);
+  add_bytes (table, strlen (bitmap->name), 2);
+  add_bytes (table, bitmap->extra_length, 4);
+  fill (table, MIN (bitmap->extra_length, 4096));
+  add_text (table, bitmap->name);
+  fill (table, -table->len & 7);
+}
+
+guint64
+test_qcow2_append_bitmaps (const char *path, const TestBitmap *bitmaps, gsize n_bitmaps)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC);
+  g_autoptr (GByteArray) table = g_byte_array_new ();
+  guint64 offset;
+
+  g_assert_cmpint (fd, >=, 0);
+  for (gsize i = 0; i < n_bitmaps; i++)
+    add_bitmap (table, &bitmaps[i]);
+  offset = append_cluster_aligned (fd, table);
+  write64 (fd, TEST_QCOW2_BITMAPS_LENGTH, table->len);
+  write64 (fd, TEST_QCOW2_BITMAPS_OFFSET, offset);
+  close (fd);
+
+  return offset;
+}

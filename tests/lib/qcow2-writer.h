@@ -34,6 +34,9 @@
 #define TEST_QCOW2_AUTOCLEAR 88
 #define TEST_QCOW2_REFCOUNT_ORDER 96
 #define TEST_QCOW2_LENGTH 100
+/* In the extension for bitmaps, of an image without a backing format. */
+#define TEST_QCOW2_BITMAPS_LENGTH 120
+#define TEST_QCOW2_BITMAPS_OFFSET 128
 
 typedef struct
 {
@@ -49,6 +52,35 @@ typedef struct
 } TestQcow2;
 
 void test_qcow2_write (const char *path, const TestQcow2 *init);
+
+/* An internal snapshot; fields that are 0 or NULL get what QEMU would write for one that was just
+ * taken. */
+typedef struct
+{
+  const char *id;
+  const char *name;
+  guint64 l1_offset;    /* 0: that of the active table */
+  guint32 l1_entries;   /* 0: as many */
+  guint32 extra_length; /* 0: 24 */
+  guint64 capacity;     /* 0: that of the image */
+  guint64 vm_state_bytes;
+} TestTag;
+
+typedef struct
+{
+  const char *name;
+  guint32 flags;
+  guint8 type;             /* 0: 1 */
+  guint8 granularity_bits; /* 0: 16 */
+  guint32 extra_length;
+  guint64 table_offset;  /* 0: a cluster of the file */
+  guint32 table_entries; /* 0: 1 */
+} TestBitmap;
+
+/* Put a table at the end of an image and name it in the header. The image of the second was written
+ * with as many bitmaps. The offset of the table. */
+guint64 test_qcow2_append_tags (const char *path, const TestTag *tags, gsize n_tags);
+guint64 test_qcow2_append_bitmaps (const char *path, const TestBitmap *bitmaps, gsize n_bitmaps);
 
 void test_file_patch32 (const char *path, guint64 offset, guint32 value);
 void test_file_patch64 (const char *path, guint64 offset, guint64 value);

@@ -95,20 +95,20 @@ facts_of (Fixture *self, const StmSurvey *result, const char *name)
 static void
 test_facts (Fixture *self, gconstpointer unused)
 {
+  static const TestTag tags[] = { { .id = "1", .name = "one" }, { .id = "2", .name = "two" } };
+  static const TestBitmap bitmaps[] = { { .name = "b0", .flags = 2 } };
   const guint64 entries[] = { DATA (0), 0, 1 };
   g_autofree char *path = at (self, "disk");
   g_autofree char *base = at (self, "base");
   struct stat found;
 
   write_image (self, "base", &(TestQcow2){ .version = 3 });
-  write_image (self, "disk",
-               &(TestQcow2){ .backing = "./base",
-                             .backing_format = "qcow2",
-                             .n_bitmaps = 2,
-                             .entries = entries,
-                             .n_entries = 3,
-                             .n_data = 1 });
-  test_file_patch32 (path, TEST_QCOW2_SNAPSHOTS, 3);
+  write_image (
+      self, "disk",
+      &(TestQcow2){
+          .backing = "./base", .n_bitmaps = 1, .entries = entries, .n_entries = 3, .n_data = 1 });
+  test_qcow2_append_tags (path, tags, G_N_ELEMENTS (tags));
+  test_qcow2_append_bitmaps (path, bitmaps, G_N_ELEMENTS (bitmaps));
   record (self, "disk", "qcow2");
 
   g_autoptr (StmSurvey) result = survey (self, FALSE);
@@ -117,11 +117,12 @@ test_facts (Fixture *self, gconstpointer unused)
   g_assert_no_error (facts->problem);
   g_assert_cmpstr (facts->format, ==, "qcow2");
   g_assert_cmpstr (facts->backing, ==, base);
-  g_assert_cmpstr (facts->backing_format, ==, "qcow2");
   g_assert_cmpuint (facts->capacity, ==, TEST_QCOW2_CAPACITY);
   g_assert_cmpuint (facts->data_bytes, ==, 2 * TEST_QCOW2_CLUSTER);
-  g_assert_cmpuint (facts->tags->len, ==, 3);
-  g_assert_cmpuint (facts->bitmaps->len, ==, 2);
+  g_assert_cmpuint (facts->tags->len, ==, 2);
+  g_assert_cmpstr (stm_facts_find_tag (facts, "two")->id, ==, "2");
+  g_assert_cmpuint (facts->bitmaps->len, ==, 1);
+  g_assert_true (stm_facts_find_bitmap (facts, "b0")->is_recording);
   g_assert_cmpint (stat (path, &found), ==, 0);
   g_assert_cmpuint (facts->device, ==, found.st_dev);
   g_assert_cmpuint (facts->inode, ==, found.st_ino);
@@ -262,6 +263,7 @@ test_directories (Fixture *self, gconstpointer unused)
 
   assert_children (facts_of (self, result, "base"), "disk foreign other");
   assert_children (facts_of (self, result, "disk"), "");
+  g_assert_cmpstr (facts_of (self, result, "disk")->backing_format, ==, "qcow2");
   g_assert_true (stm_survey_has_name (result, other));
   g_assert_true (stm_survey_has_name (result, facts_of (self, result, "disk")->path));
 
