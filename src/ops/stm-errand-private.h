@@ -26,6 +26,7 @@ struct _StmErrand
   guint n_looks;
   guint64 seen_generation;
 
+  GPtrArray *wanted_texts; /* hashes, still to be fetched */
   GPtrArray *images;
   StmPathPolicy *policy;
   StmSurvey *survey;
@@ -35,7 +36,8 @@ struct _StmErrand
   GError *error;   /* of the act that just ended */
   GError *failure; /* why the operation is being taken back */
   gboolean can_take_back;
-  StmErrandNext next; /* after the record of what was seen */
+  StmErrandNext next; /* after what is under way: reading, fetching texts, the record of what was
+                       * seen */
 };
 
 /* stm-errand.c */
@@ -49,6 +51,12 @@ void stm_errand_end_refused (StmErrand *self);
 void stm_errand_leave_unsettled (StmErrand *self, const GError *why);
 /* Records what the last survey shows of the moments' health, and goes on. */
 void stm_errand_note_health (StmErrand *self, StmErrandNext next);
+
+/* stm-errand-intake.c */
+/* Takes in what the client sent, and goes on. */
+void stm_errand_take_in (StmErrand *self, StmErrandNext next);
+/* Fetches the texts of the store that the operation needs, and goes on. */
+void stm_errand_fetch_texts (StmErrand *self, StmErrandNext next);
 
 /* stm-errand-acts.c */
 void stm_errand_prepare_run (StmErrand *self);

@@ -1,6 +1,7 @@
-/* The life of one operation and its first acts: prepare, survey, plan, intent; what follows stands
- * in stm-errand-acts.c. Main loop; what blocks runs on a worker that sees only this errand's survey
- * request. Never touches the model but through the ledger.
+/* The life of one operation and its first acts: prepare, survey, plan, intent; what comes before
+ * stands in stm-errand-intake.c, what follows in stm-errand-acts.c. Main loop; what blocks runs on
+ * a worker that sees only this errand's survey request. Never touches the model but through the
+ * ledger.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -206,11 +207,43 @@ work_look (gpointer data)
     class->look (self->op, self->tools->driver, self->policy, cancellable, &self->error);
 }
 
+static gboolean
+has_to_look (const StmErrand *self)
+{
+  StmOpClass *class = STM_OP_GET_CLASS (self->op);
+
+  if (self->images != NULL)
+    return TRUE;
+
+  return class->look != NULL && (class->needs_look == NULL || class->needs_look (self->op));
+}
+
+/* The policy names all images of the domain: it is made only for those who look at files. */
 static void
 look (StmErrand *self)
 {
-  self->seen_generation = stm_model_service_generation (stm_errand_get_model (self));
+  const StmModel *model = stm_errand_get_model (self);
+
+  self->seen_generation = stm_model_service_generation (model);
+  if (!has_to_look (self))
+    {
+      on_looked (self);
+      return;
+    }
+  if (self->policy == NULL)
+    self->policy = stm_model_path_policy (model, stm_job_get_domain_id (self->job),
+                                          self->tools->pools);
   stm_workers_run (self->tools->workers, work_look, on_looked, self);
+}
+
+static void
+prepare (StmErrand *self)
+{
+  if (STM_OP_GET_CLASS (self->op)->prepare (self->op, stm_errand_get_model (self), &self->images,
+                                            &self->error))
+    stm_errand_fetch_texts (self, look);
+  else
+    stm_errand_end_refused (self);
 }
 
 gboolean
@@ -228,21 +261,10 @@ stm_errand_refuse (StmErrand *self, const GError *why)
 void
 stm_errand_start (StmErrand *self)
 {
-  const char *domain_id = stm_job_get_domain_id (self->job);
-
   if (self->is_settling)
-    {
-      stm_errand_start_settling (self);
-      return;
-    }
-  if (!STM_OP_GET_CLASS (self->op)->prepare (self->op, stm_errand_get_model (self), &self->images,
-                                             &self->error))
-    {
-      stm_errand_end_refused (self);
-      return;
-    }
-  self->policy = stm_model_path_policy (stm_errand_get_model (self), domain_id, self->tools->pools);
-  look (self);
+    stm_errand_start_settling (self);
+  else
+    stm_errand_take_in (self, prepare);
 }
 
 static StmErrand *
@@ -289,6 +311,7 @@ stm_errand_free (StmErrand *self)
   g_clear_object (&self->job);
   g_clear_object (&self->op);
   g_clear_object (&self->task);
+  g_clear_pointer (&self->wanted_texts, g_ptr_array_unref);
   g_clear_pointer (&self->images, g_ptr_array_unref);
   g_clear_pointer (&self->policy, stm_path_policy_unref);
   g_clear_pointer (&self->survey, stm_survey_unref);

@@ -19,9 +19,18 @@ struct _StmOpClass
 {
   GObjectClass parent_class;
 
+  /* Worker, optional, at the head of the queue and before all else: takes in what the client sent,
+   * and sees nothing of the service. */
+  gboolean (*read) (StmOp *self, GCancellable *cancellable, GError **error);
   /* Main loop, at the head of the queue: refuse early, and say which images to look at (NULL in
    * *out_images: none). */
   gboolean (*prepare) (StmOp *self, const StmModel *model, GPtrArray **out_images, GError **error);
+  /* Main loop, optional, after prepare: the content hashes of those texts of the store that plan
+   * needs, owned, NULL for none; each that the store has is handed over with take_text. */
+  GPtrArray *(*list_texts) (StmOp *self, const StmModel *model);
+  void (*take_text) (StmOp *self, const char *hash, const char *text);
+  /* Main loop, optional: whether look has anything to do; always, without this. */
+  gboolean (*needs_look) (StmOp *self);
   /* Worker, optional: looks at more than the images, and keeps what it saw in itself. */
   gboolean (*look) (StmOp *self, StmDriver *driver, const StmPathPolicy *policy,
                     GCancellable *cancellable, GError **error);

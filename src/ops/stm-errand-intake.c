@@ -1,0 +1,89 @@
+/* What an errand takes in before it looks at the service and its images: what the client sent, and
+ * texts of the store. Main loop but for the reading, which is on a worker.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-errand-private.h"
+
+#include "stemma-error.h"
+
+static void
+on_read (gpointer data)
+{
+  StmErrand *self = data;
+
+  if (self->error == NULL)
+    self->next (self);
+  else
+    stm_errand_end_refused (self);
+}
+
+static void
+work_read (gpointer data)
+{
+  StmErrand *self = data;
+
+  STM_OP_GET_CLASS (self->op)->read (self->op, stm_job_get_cancellable (self->job), &self->error);
+}
+
+void
+stm_errand_take_in (StmErrand *self, StmErrandNext next)
+{
+  if (STM_OP_GET_CLASS (self->op)->read == NULL)
+    {
+      next (self);
+      return;
+    }
+  self->next = next;
+  stm_workers_run (self->tools->workers, work_read, on_read, self);
+}
+
+static void fetch_next (StmErrand *self);
+
+static void
+on_text (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  StmErrand *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = stm_store_read_definition_finish (STM_STORE (source), result, &error);
+
+  /* A text that is not there is the operation's to judge. */
+  if (text == NULL && !g_error_matches (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND))
+    {
+      self->error = g_steal_pointer (&error);
+      stm_errand_end_refused (self);
+      return;
+    }
+  if (text != NULL)
+    STM_OP_GET_CLASS (self->op)->take_text (self->op, self->wanted_texts->pdata[0], text);
+  g_ptr_array_remove_index_fast (self->wanted_texts, 0);
+  fetch_next (self);
+}
+
+static void
+fetch_next (StmErrand *self)
+{
+  if (self->wanted_texts->len == 0)
+    {
+      self->next (self);
+      return;
+    }
+  stm_store_read_definition_async (stm_ledger_get_store (self->tools->ledger),
+                                   self->wanted_texts->pdata[0], on_text, self);
+}
+
+void
+stm_errand_fetch_texts (StmErrand *self, StmErrandNext next)
+{
+  StmOpClass *class = STM_OP_GET_CLASS (self->op);
+
+  if (class->list_texts != NULL)
+    self->wanted_texts = class->list_texts (self->op, stm_errand_get_model (self));
+  if (self->wanted_texts == NULL)
+    {
+      next (self);
+      return;
+    }
+  self->next = next;
+  fetch_next (self);
+}
