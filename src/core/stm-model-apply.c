@@ -17,6 +17,7 @@ put_moment (StmDomainEntry *entry, const StmMoment *moment)
   if (replaced != NULL)
     stm_image_index_drop_moment (entry->images, replaced);
   stm_tree_put (entry->trees[moment->kind], moment);
+  stm_leaf_index_put (entry->checkpoints, moment);
   stm_image_index_add_moment (entry->images, moment);
 }
 
@@ -70,6 +71,7 @@ remove_moment (StmDomainEntry *entry, const char *id)
       const StmMoment *removed = moments->pdata[i - 1];
 
       stm_image_index_drop_moment (entry->images, removed);
+      stm_leaf_index_remove (entry->checkpoints, removed->id);
       stm_tree_remove (tree, removed->id);
     }
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "stm-image-index.h"
+#include "stm-leaf-index.h"
 #include "stm-model.h"
 
 /* One domain with all that it has. */
@@ -15,6 +16,7 @@ typedef struct
   guint64 generation;
   StmTree *trees[STM_N_MOMENT_KINDS];
   StmImageIndex *images;
+  StmLeafIndex *checkpoints;
 } StmDomainEntry;
 
 struct _StmModel

@@ -17,6 +17,7 @@ free_entry (gpointer data)
 
   /* The index points into the trees and the record. */
   stm_image_index_free (entry->images);
+  stm_leaf_index_free (entry->checkpoints);
   for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
     stm_tree_free (entry->trees[kind]);
   stm_domain_unref (entry->record);
@@ -77,6 +78,7 @@ stm_model_add_entry (StmModel *self, const char *domain_id)
   for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
     entry->trees[kind] = stm_tree_new ();
   entry->images = stm_image_index_new (self->holders, domain_id);
+  entry->checkpoints = stm_leaf_index_new ();
   g_hash_table_insert (self->entries, entry->id, entry);
 
   return entry;
@@ -154,6 +156,35 @@ stm_model_tree (const StmModel *self, const char *domain_id, StmMomentKind kind)
   const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
 
   return entry != NULL ? entry->trees[kind] : NULL;
+}
+
+const char *
+stm_model_lone_leaf (const StmModel *self, const char *domain_id, guint *out_n_leaves)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  if (out_n_leaves != NULL)
+    *out_n_leaves = entry != NULL ? stm_leaf_index_count (entry->checkpoints) : 0;
+
+  return entry != NULL ? stm_leaf_index_lone (entry->checkpoints) : NULL;
+}
+
+GPtrArray *
+stm_model_leaves (const StmModel *self, const char *domain_id, guint limit)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  return entry != NULL ? stm_leaf_index_list (entry->checkpoints, limit) : g_ptr_array_new ();
+}
+
+GPtrArray *
+stm_model_bitmap_sharers (const StmModel *self, const char *domain_id, const char *target,
+                          const char *bitmap)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  return entry != NULL ? stm_leaf_index_sharers (entry->checkpoints, target, bitmap)
+                       : g_ptr_array_new ();
 }
 
 const StmImage *

@@ -136,7 +136,8 @@ disk_is_sound (const StmMomentDisk *disk, GError **error)
 
   if ((guint) disk->mode > STM_MODE_BITMAP)
     return refuse_disk (disk, "has an unknown mode", error);
-  if ((disk->mode == STM_MODE_NONE) != (disk->frozen == NULL))
+  /* That of a checkpoint may have gone. */
+  if (disk->mode != STM_MODE_BITMAP && (disk->mode == STM_MODE_NONE) != (disk->frozen == NULL))
     return refuse_disk (disk, "has a frozen image that does not go with its mode", error);
   if (disk->mode == STM_MODE_INTERNAL && disk->tag == NULL)
     return refuse_disk (disk, "is internal and has no tag", error);

@@ -57,7 +57,8 @@ typedef struct
   const char *target;
   StmDiskMode mode;
   const char *frozen; /* the image that holds the state, of a checkpoint the one in which its bitmap
-                       * was begun (recorded as that, but not held by it); NULL when mode is none */
+                       * was begun (recorded as that, but not held by it); NULL when mode is none,
+                       * and when the image of a checkpoint is gone, and its record with it */
   const char *overlay; /* the image made over it, NULL when there is none any more */
   const char *format;  /* of the frozen image; NULL when mode is none */
   const char *tag;     /* the name in the image of an internal snapshot, else NULL */
