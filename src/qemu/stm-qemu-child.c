@@ -101,13 +101,15 @@ place_descriptors (const StmQemuChild *child)
 }
 
 static int
-set_limits (void)
+set_limits (const StmQemuChild *child)
 {
-  /* A core would hold guest data. */
-  const struct rlimit no_core = { 0, 0 };
+  const struct rlimit nothing = { 0, 0 };
 
   umask (077);
-  return setrlimit (RLIMIT_CORE, &no_core) != 0 || chdir ("/") != 0 ? -1 : 0;
+  if (child->writes_no_file && setrlimit (RLIMIT_FSIZE, &nothing) != 0)
+    return -1;
+  /* A core would hold guest data. */
+  return setrlimit (RLIMIT_CORE, &nothing) != 0 || chdir ("/") != 0 ? -1 : 0;
 }
 
 static int
@@ -152,7 +154,7 @@ stm_qemu_child_run (const StmQemuChild *child)
 
   if (control_fd < 0)
     fail (child->control_fd, STEP_DESCRIPTORS);
-  if (set_limits () != 0)
+  if (set_limits (child) != 0)
     fail (control_fd, STEP_LIMITS);
   if (change_user (child) != 0)
     fail (control_fd, STEP_USER);

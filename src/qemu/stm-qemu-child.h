@@ -7,7 +7,7 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* Where the child finds its monitor. */
+/* Where the child finds its monitor, or another socket. */
 #define STM_QEMU_CHILD_QMP_FD 3
 
 /* Everything the child needs, made before the fork. */
@@ -20,9 +20,10 @@ typedef struct
   uid_t uid;
   gid_t gid;
   pid_t parent;
-  int null_fd;    /* for standard input and output */
-  int error_fd;   /* for standard error */
-  int qmp_fd;     /* the monitor's end */
+  gboolean writes_no_file; /* the kernel ends it when it tries */
+  int null_fd;             /* for standard input and output */
+  int error_fd;            /* for standard error */
+  int qmp_fd;              /* the monitor's end, or that of another socket */
   int control_fd; /* one byte comes in: go on; on failure one StmQemuChildFailure goes out */
 } StmQemuChild;
 

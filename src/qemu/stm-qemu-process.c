@@ -58,6 +58,11 @@ close_fd (int *fd)
   *fd = -1;
 }
 
+#define NO_DESCRIPTORS                                                                             \
+  {                                                                                                \
+    { -1, -1 }, { -1, -1 }, { -1, -1 }, -1                                                         \
+  }
+
 static void
 descriptors_clear (Descriptors *self)
 {
@@ -85,8 +90,7 @@ fail_start (GError **error, int number, const char *what)
 static gboolean
 descriptors_open (Descriptors *self, GError **error)
 {
-  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->qmp) != 0
-      || socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->control) != 0
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, self->control) != 0
       /* Not blocking for the child either: what it says beyond the pipe's size is lost rather than
        * stopping it. */
       || pipe2 (self->words, O_CLOEXEC | O_NONBLOCK) != 0
@@ -105,7 +109,7 @@ find_binary (const char *binary, GError **error)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
                    "starting QEMU: there is no program \"%s\"; install QEMU (Debian: "
-                   "qemu-system-x86)",
+                   "qemu-system-x86 and qemu-utils)",
                    binary);
       return NULL;
     }
@@ -220,6 +224,25 @@ spawn (const StmQemuSetup *setup, const StmQemuChild *child, Descriptors *descri
   return g_steal_pointer (&self);
 }
 
+/* Its socket is descriptors->qmp[1]. */
+static StmQemuProcess *
+start (const StmQemuSetup *setup, StmQemuChild *child, Descriptors *descriptors, GError **error)
+{
+  static const char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", NULL };
+
+  if ((setup->user != NULL && !find_user (setup->user, child, error))
+      || !descriptors_open (descriptors, error))
+    return NULL;
+  child->environment = (char *const *) environment;
+  child->parent = getpid ();
+  child->null_fd = descriptors->null_fd;
+  child->error_fd = descriptors->words[1];
+  child->qmp_fd = descriptors->qmp[1];
+  child->control_fd = descriptors->control[1];
+
+  return spawn (setup, child, descriptors, error);
+}
+
 StmQemuProcess *
 stm_qemu_process_start (const StmQemuSetup *setup, int *out_qmp_fd, GError **error)
 {
@@ -227,29 +250,43 @@ stm_qemu_process_start (const StmQemuSetup *setup, int *out_qmp_fd, GError **err
   g_return_val_if_fail (setup->run_directory != NULL && out_qmp_fd != NULL, NULL);
   g_return_val_if_fail (!g_main_context_is_owner (g_main_context_default ()), NULL);
 
-  static const char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", NULL };
-  g_auto (Descriptors) descriptors = { { -1, -1 }, { -1, -1 }, { -1, -1 }, -1 };
+  g_auto (Descriptors) descriptors = NO_DESCRIPTORS;
   g_autofree char *binary = find_binary (setup->binary, error);
-  g_auto (GStrv) arguments = NULL;
-  StmQemuChild child = { .environment = (char *const *) environment, .parent = getpid () };
 
-  if (binary == NULL || (setup->user != NULL && !find_user (setup->user, &child, error))
-      || !descriptors_open (&descriptors, error))
+  if (binary == NULL)
     return NULL;
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, descriptors.qmp) != 0)
+    {
+      fail_start (error, errno, "opening its monitor");
+      return NULL;
+    }
 
-  arguments = stm_qemu_args_new (binary, STM_QEMU_CHILD_QMP_FD);
-  child.binary = binary;
-  child.arguments = arguments;
-  child.null_fd = descriptors.null_fd;
-  child.error_fd = descriptors.words[1];
-  child.qmp_fd = descriptors.qmp[1];
-  child.control_fd = descriptors.control[1];
-
-  StmQemuProcess *self = spawn (setup, &child, &descriptors, error);
+  g_auto (GStrv) arguments = stm_qemu_args_new (binary, STM_QEMU_CHILD_QMP_FD);
+  StmQemuChild child = { .binary = binary, .arguments = arguments };
+  StmQemuProcess *self = start (setup, &child, &descriptors, error);
 
   if (self != NULL)
     *out_qmp_fd = g_steal_fd (&descriptors.qmp[0]);
   return self;
+}
+
+StmQemuProcess *
+stm_qemu_process_start_tool (const StmQemuSetup *setup, char *const *arguments, int socket_fd,
+                             GError **error)
+{
+  G_STATIC_ASSERT (STM_QEMU_TOOL_SOCKET_FD == STM_QEMU_CHILD_QMP_FD);
+  g_return_val_if_fail (setup != NULL && setup->run_directory != NULL, NULL);
+  g_return_val_if_fail (arguments != NULL && socket_fd >= 0, NULL);
+  g_return_val_if_fail (!g_main_context_is_owner (g_main_context_default ()), NULL);
+
+  g_auto (Descriptors) descriptors = NO_DESCRIPTORS;
+
+  descriptors.qmp[1] = socket_fd;
+
+  g_autofree char *binary = find_binary (arguments[0], error);
+  StmQemuChild child = { .binary = binary, .arguments = arguments, .writes_no_file = TRUE };
+
+  return binary != NULL ? start (setup, &child, &descriptors, error) : NULL;
 }
 
 int
