@@ -286,18 +286,20 @@ check_version (StmDatabase *self)
                    error->message);
 }
 
-/* Definitions that nothing refers to any more. Only when no operation is to be settled: the change
- * that takes one back may need a definition again. That it fails harms nothing; it is tried again
- * at the next start. The check of references is off for this statement, as it would look through
- * all moments once for each definition. */
+/* Texts that nothing refers to any more. Only when no operation is to be settled: the change that
+ * takes one back may need a text again. That it fails harms nothing; it is tried again at the next
+ * start. The check of references is off for this statement, as it would look through all moments
+ * once for each text. */
 static void
-drop_unused_definitions (sqlite3 *db)
+drop_unused_texts (sqlite3 *db)
 {
   sqlite3_exec (db,
                 "PRAGMA foreign_keys = OFF;"
                 "DELETE FROM definition WHERE NOT EXISTS (SELECT 1 FROM journal)"
                 " AND hash NOT IN (SELECT definition FROM domain WHERE definition IS NOT NULL)"
-                " AND hash NOT IN (SELECT definition FROM moment WHERE definition IS NOT NULL)",
+                " AND seq NOT IN (SELECT definition FROM moment WHERE definition IS NOT NULL)"
+                " AND seq NOT IN (SELECT inactive FROM moment WHERE inactive IS NOT NULL)"
+                " AND seq NOT IN (SELECT cookie FROM moment WHERE cookie IS NOT NULL)",
                 NULL, NULL, NULL);
   sqlite3_exec (db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL);
 }
@@ -320,7 +322,7 @@ check_content (StmDatabase *self)
     return;
 
   set_log_is_kept (self->db, FALSE);
-  drop_unused_definitions (self->db);
+  drop_unused_texts (self->db);
 }
 
 static gboolean

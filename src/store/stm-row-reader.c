@@ -20,6 +20,7 @@
 #define MAX_IMAGES 4000000
 #define MAX_MOMENTS 1000000
 #define MAX_MOMENT_DISKS 4000000
+#define MAX_TEXTS 4000000
 #define MAX_BROKEN_REFERENCES 1000
 
 typedef struct
@@ -29,6 +30,7 @@ typedef struct
   GPtrArray *domains; /* StmDomainRows, oldest first */
   GHashTable *by_key; /* gint64 to StmDomainRows */
   GHashTable *known;  /* ids of moments that were read: char * */
+  GHashTable *texts;  /* gint64 to content hash */
   guint64 generation; /* of the service */
 } Reader;
 
@@ -37,6 +39,7 @@ reader_clear (Reader *self)
 {
   g_clear_pointer (&self->by_key, g_hash_table_unref);
   g_clear_pointer (&self->known, g_hash_table_unref);
+  g_clear_pointer (&self->texts, g_hash_table_unref);
   g_clear_pointer (&self->domains, g_ptr_array_unref);
 }
 
@@ -68,6 +71,39 @@ read_service (Reader *self)
 
   self->generation = (guint64) stm_row_number (&row, 0, 0, G_MAXINT64);
   stm_row_is_sound (&row, "generation");
+}
+
+/* The hashes only: the texts are read when they are asked for. */
+static void
+read_texts (Reader *self)
+{
+  g_auto (StmRow) row = { 0 };
+
+  if (!stm_row_open (&row, self->db, "definition", "SELECT seq, hash FROM definition", MAX_TEXTS,
+                     self->problems))
+    return;
+
+  while (stm_row_next (&row))
+    {
+      gint64 key = stm_row_number (&row, 0, G_MININT64, G_MAXINT64);
+      const char *hash = stm_row_text (&row, 1);
+
+      if (stm_row_is_sound (&row, hash))
+        g_hash_table_replace (self->texts, g_memdup2 (&key, sizeof key), g_strdup (hash));
+    }
+}
+
+/* The hash of the text that a column names; NULL also when it is not there: then the check of
+ * references says it. */
+static const char *
+text_of (Reader *self, StmRow *row, int column)
+{
+  if (stm_row_is_null (row, column))
+    return NULL;
+
+  gint64 key = stm_row_number (row, column, G_MININT64, G_MAXINT64);
+
+  return g_hash_table_lookup (self->texts, &key);
 }
 
 static void
@@ -268,9 +304,9 @@ disk_cursor_collect (DiskCursor *self, gint64 moment)
     }
 }
 
-/* The texts are those of the row and of the cursor. */
+/* The texts are those of the row, of the cursor and of the reader. */
 static StmMoment
-moment_of_row (StmRow *row, const DiskCursor *cursor)
+moment_of_row (Reader *self, StmRow *row, const DiskCursor *cursor)
 {
   StmMoment moment = { 0 };
 
@@ -278,18 +314,34 @@ moment_of_row (StmRow *row, const DiskCursor *cursor)
     stm_row_break (row, "its kind is unknown");
   moment.id = stm_row_text (row, 3);
   moment.name = stm_row_text (row, 4);
-  moment.parent = stm_row_text_or_null (row, 5);
-  moment.description = stm_row_text (row, 7);
-  moment.created = stm_row_number (row, 8, 0, G_MAXINT64);
-  if (!stm_moment_state_from_word (stm_row_text (row, 9), &moment.state))
+  moment.parent = stm_row_text_or_null (row, 6);
+  moment.description = stm_row_text (row, 8);
+  moment.created = stm_row_number (row, 9, 0, G_MAXINT64);
+  if (!stm_moment_state_from_word (stm_row_text (row, 10), &moment.state))
     stm_row_break (row, "its state is unknown");
-  if (!stm_health_from_word (stm_row_text (row, 10), &moment.health))
+  if (!stm_health_from_word (stm_row_text (row, 11), &moment.health))
     stm_row_break (row, "its health is unknown");
-  moment.definition = stm_row_text_or_null (row, 11);
+  moment.definition = text_of (self, row, 12);
+  if (!stm_memory_from_word (stm_row_text (row, 13), &moment.memory))
+    stm_row_break (row, "its memory is unknown");
+  moment.memory_file = stm_row_text_or_null (row, 14);
+  moment.inactive = text_of (self, row, 15);
+  moment.cookie = text_of (self, row, 16);
   moment.disks = (const StmMomentDisk *) (gconstpointer) cursor->disks->data;
   moment.n_disks = cursor->disks->len;
 
   return moment;
+}
+
+/* Its row names a parent, and there is none. */
+static void
+note_lost_parent (Reader *self, StmRow *row, StmMoment *moment)
+{
+  if (moment->parent != NULL || stm_row_is_null (row, 5))
+    return;
+
+  stm_problems_add (self->problems, "the parent of moment \"%s\" is not there", moment->name);
+  moment->health = STM_HEALTH_ORPHAN;
 }
 
 static void
@@ -297,11 +349,11 @@ read_moment (Reader *self, StmRow *row, DiskCursor *cursor)
 {
   g_autoptr (GError) error = NULL;
   StmDomainRows *rows = domain_of (self, row, 1);
-  gint64 place = stm_row_number (row, 6, G_MININT64, G_MAXINT64);
+  gint64 place = stm_row_number (row, 7, G_MININT64, G_MAXINT64);
 
   disk_cursor_collect (cursor, stm_row_number (row, 0, G_MININT64, G_MAXINT64));
 
-  StmMoment moment = moment_of_row (row, cursor);
+  StmMoment moment = moment_of_row (self, row, cursor);
 
   if (row->broken == NULL && !stm_moment_is_sound (&moment, &error))
     stm_row_break (row, error->message);
@@ -310,6 +362,8 @@ read_moment (Reader *self, StmRow *row, DiskCursor *cursor)
     stm_row_break (row, "its id is there twice");
   if (!stm_row_is_sound (row, moment.name) || rows == NULL)
     return;
+
+  note_lost_parent (self, row, &moment);
 
   g_autoptr (StmMoment) value = stm_moment_new (&moment);
 
@@ -323,8 +377,10 @@ read_moments (Reader *self)
   g_auto (DiskCursor) cursor = { 0 };
 
   if (!stm_row_open (&row, self->db, "moment",
-                     "SELECT seq, domain, kind, id, name, parent, place, description, created,"
-                     " state, health, definition FROM moment ORDER BY seq",
+                     "SELECT m.seq, m.domain, m.kind, m.id, m.name, m.parent, p.id, m.place,"
+                     " m.description, m.created, m.state, m.health, m.definition, m.memory,"
+                     " m.memory_file, m.inactive, m.cookie"
+                     " FROM moment AS m LEFT JOIN moment AS p ON p.seq = m.parent ORDER BY m.seq",
                      MAX_MOMENTS, self->problems))
     return;
 
@@ -376,6 +432,7 @@ read_tables (Reader *self)
 {
   check_references (self);
   read_service (self);
+  read_texts (self);
   read_domains (self);
   read_disks (self);
   read_roots (self);
@@ -421,6 +478,7 @@ stm_row_reader_read (sqlite3 *db, StmProblems *problems)
   self.domains = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_domain_rows_free);
   self.by_key = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, /* value= */ NULL);
   self.known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, /* value= */ NULL);
+  self.texts = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   if (db != NULL)
     read_tables (&self);
   content->changes = build_changes (&self);

@@ -21,9 +21,11 @@ typedef enum
   ADD_DISK,
   REMOVE_ROOTS,
   ADD_ROOT,
-  ADD_DEFINITION,
+  ADD_TEXT,
+  FIND_TEXT,
   FIND_MOMENT,
-  PUT_MOMENT,
+  ADD_MOMENT,
+  REPLACE_MOMENT,
   REMOVE_MOMENT,
   REMOVE_MOMENT_DISKS,
   ADD_MOMENT_DISK,
@@ -54,18 +56,20 @@ static const char *const statement_sql[] = {
                " is_excluded, next_index) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
   [REMOVE_ROOTS] = "DELETE FROM root WHERE domain = ?1",
   [ADD_ROOT] = "INSERT INTO root (domain, position, path) VALUES (?1, ?2, ?3)",
-  [ADD_DEFINITION] = "INSERT INTO definition (hash, text) VALUES (?1, ?2)"
-                     " ON CONFLICT (hash) DO NOTHING",
+  [ADD_TEXT] = "INSERT INTO definition (hash, text) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
+  [FIND_TEXT] = "SELECT seq FROM definition WHERE hash = ?1",
   [FIND_MOMENT] = "SELECT seq FROM moment WHERE domain = ?1 AND id = ?2",
-  [PUT_MOMENT] =
+  [ADD_MOMENT] =
       "INSERT INTO moment (domain, id, kind, name, parent, place, description, created, state,"
-      " health, definition) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-      " ON CONFLICT (id) DO UPDATE SET name = excluded.name, parent = excluded.parent,"
-      " place = CASE WHEN parent IS excluded.parent AND created = excluded.created THEN place"
-      " ELSE excluded.place END,"
-      " description = excluded.description, created = excluded.created, state = excluded.state,"
-      " health = excluded.health, definition = excluded.definition"
-      " WHERE domain = excluded.domain AND kind = excluded.kind",
+      " health, definition, memory, memory_file, inactive, cookie)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+  /* Leaves a moment of another domain or kind alone. */
+  [REPLACE_MOMENT] =
+      "UPDATE moment SET name = ?4, parent = ?5,"
+      " place = CASE WHEN parent IS ?5 AND created = ?8 THEN place ELSE ?6 END,"
+      " description = ?7, created = ?8, state = ?9, health = ?10, definition = ?11, memory = ?12,"
+      " memory_file = ?13, inactive = ?14, cookie = ?15"
+      " WHERE id = ?2 AND domain = ?1 AND kind = ?3",
   [REMOVE_MOMENT] = "DELETE FROM moment WHERE domain = ?1 AND id = ?2",
   [REMOVE_MOMENT_DISKS] = "DELETE FROM moment_disk WHERE moment = ?1",
   [ADD_MOMENT_DISK] = "INSERT INTO moment_disk (moment, position, target, mode, frozen, overlay,"
@@ -99,6 +103,10 @@ struct _StmRowWriter
   sqlite3 *db;
   sqlite3_stmt *statements[N_STATEMENTS];
   gint64 next_place; /* among siblings, over all domains; only ever grows */
+
+  /* Keys that were found during the present change, by ids and hashes that are parts of it. */
+  GHashTable *moments; /* id -> gint64 */
+  GHashTable *texts;   /* hash -> gint64 */
 };
 
 /* Runs a statement with the cells that follow. */
@@ -112,6 +120,8 @@ stm_row_writer_new (sqlite3 *db, GError **error)
   g_autoptr (StmRowWriter) self = g_new0 (StmRowWriter, 1);
 
   self->db = db;
+  self->moments = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  self->texts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   if (!stm_sqlite_get_number (db, "SELECT coalesce (max (place), 0) + 1 FROM moment",
                               "read the order of moments", &self->next_place, error))
     return NULL;
@@ -133,6 +143,8 @@ stm_row_writer_free (StmRowWriter *self)
 
   for (gsize i = 0; i < N_STATEMENTS; i++)
     sqlite3_finalize (self->statements[i]);
+  g_hash_table_unref (self->moments);
+  g_hash_table_unref (self->texts);
   g_free (self);
 }
 
@@ -220,6 +232,60 @@ add_roots (StmRowWriter *self, gint64 domain, const StmDomain *value, GError **e
   return TRUE;
 }
 
+/* Notes a key for the rest of the change. */
+static void
+note_key (GHashTable *keys, const char *name, gint64 key)
+{
+  g_hash_table_replace (keys, (char *) name, g_memdup2 (&key, sizeof key));
+}
+
+static gboolean
+add_text (StmRowWriter *self, const char *hash, const char *text, GError **error)
+{
+  return RUN (self, ADD_TEXT, "write a definition", error, STM_TEXT (hash), STM_TEXT (text));
+}
+
+static gboolean
+add_texts (StmRowWriter *self, const StmChange *change, GError **error)
+{
+  GHashTableIter iter;
+  gpointer hash, text;
+
+  g_hash_table_iter_init (&iter, change->texts);
+  while (g_hash_table_iter_next (&iter, &hash, &text))
+    if (!add_text (self, hash, text, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+/* The cell of a text that a moment refers to. */
+static gboolean
+find_text (StmRowWriter *self, const char *hash, StmCell *out_cell, GError **error)
+{
+  const StmCell cells[] = { STM_TEXT (hash) };
+  const gint64 *known = hash == NULL ? NULL : g_hash_table_lookup (self->texts, hash);
+  gint64 key = -1;
+
+  *out_cell = known != NULL ? STM_NUMBER (*known) : STM_TEXT (NULL);
+  if (hash == NULL || known != NULL)
+    return TRUE;
+  if (!find_key (self, FIND_TEXT, cells, G_N_ELEMENTS (cells), &key, error))
+    return FALSE;
+  if (key < 0)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED,
+                   "cannot write a moment: the store does not have the definition %s that it "
+                   "refers to; nothing of this change was written",
+                   hash);
+      return FALSE;
+    }
+
+  note_key (self->texts, hash, key);
+  *out_cell = STM_NUMBER (key);
+  return TRUE;
+}
+
 /* Writes the record of the domain and gives its key. A domain may do without a definition: "" in
  * the value, NULL in the row. */
 static gboolean
@@ -228,9 +294,7 @@ put_domain (StmRowWriter *self, const StmChange *change, gint64 *out_domain, GEr
   const StmDomain *value = change->domain;
   const char *hash = *value->definition == '\0' ? NULL : value->definition;
 
-  if (change->definition_text != NULL
-      && !RUN (self, ADD_DEFINITION, "write a definition", error, STM_TEXT (hash),
-               STM_TEXT (change->definition_text)))
+  if (change->definition_text != NULL && !add_text (self, hash, change->definition_text, error))
     return FALSE;
 
   return RUN (self, PUT_DOMAIN, "write a domain", error, STM_TEXT (value->id),
@@ -247,16 +311,48 @@ static gboolean
 find_moment (StmRowWriter *self, gint64 domain, const char *id, gint64 *out_moment, GError **error)
 {
   const StmCell cells[] = { STM_NUMBER (domain), STM_TEXT (id) };
+  const gint64 *known = g_hash_table_lookup (self->moments, id);
 
-  return find_key (self, FIND_MOMENT, cells, G_N_ELEMENTS (cells), out_moment, error);
+  if (known != NULL)
+    {
+      *out_moment = *known;
+      return TRUE;
+    }
+  if (!find_key (self, FIND_MOMENT, cells, G_N_ELEMENTS (cells), out_moment, error))
+    return FALSE;
+  if (*out_moment >= 0)
+    note_key (self->moments, id, *out_moment);
+
+  return TRUE;
+}
+
+/* The cell of the parent, which has been written or was there. */
+static gboolean
+find_parent (StmRowWriter *self, gint64 domain, const char *id, StmCell *out_cell, GError **error)
+{
+  gint64 parent = -1;
+
+  *out_cell = STM_TEXT (NULL);
+  if (id == NULL)
+    return TRUE;
+  if (!find_moment (self, domain, id, &parent, error))
+    return FALSE;
+  if (parent < 0)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED,
+                   "cannot write a change to %s: it refers to a moment that the store does not "
+                   "have; nothing of it was written",
+                   sqlite3_db_filename (self->db, "main"));
+      return FALSE;
+    }
+
+  *out_cell = STM_NUMBER (parent);
+  return TRUE;
 }
 
 static gboolean
-put_moment_disks (StmRowWriter *self, gint64 moment, const StmMoment *value, GError **error)
+add_moment_disks (StmRowWriter *self, gint64 moment, const StmMoment *value, GError **error)
 {
-  if (!RUN (self, REMOVE_MOMENT_DISKS, "write the disks of a moment", error, STM_NUMBER (moment)))
-    return FALSE;
-
   for (gsize i = 0; i < value->n_disks; i++)
     {
       const StmMomentDisk *disk = &value->disks[i];
@@ -273,23 +369,48 @@ put_moment_disks (StmRowWriter *self, gint64 moment, const StmMoment *value, GEr
 }
 
 static gboolean
+put_moment_row (StmRowWriter *self, Statement put, gint64 domain, const StmMoment *value,
+                GError **error)
+{
+  StmCell parent, definition, inactive, cookie;
+
+  if (!find_parent (self, domain, value->parent, &parent, error)
+      || !find_text (self, value->definition, &definition, error)
+      || !find_text (self, value->inactive, &inactive, error)
+      || !find_text (self, value->cookie, &cookie, error))
+    return FALSE;
+
+  return RUN (self, put, "write a moment", error, STM_NUMBER (domain), STM_TEXT (value->id),
+              STM_TEXT (stm_moment_kind_to_word (value->kind)), STM_TEXT (value->name), parent,
+              STM_NUMBER (self->next_place), STM_TEXT (value->description),
+              STM_NUMBER (value->created), STM_TEXT (stm_moment_state_to_word (value->state)),
+              STM_TEXT (stm_health_to_word (value->health)), definition,
+              STM_TEXT (stm_memory_to_word (value->memory)), STM_TEXT (value->memory_file),
+              inactive, cookie)
+         && require_hit (self, "moment", value->name, error);
+}
+
+static gboolean
 put_moment (StmRowWriter *self, gint64 domain, const StmMoment *value, GError **error)
 {
   gint64 moment;
 
-  if (!RUN (self, PUT_MOMENT, "write a moment", error, STM_NUMBER (domain), STM_TEXT (value->id),
-            STM_TEXT (stm_moment_kind_to_word (value->kind)), STM_TEXT (value->name),
-            STM_TEXT (value->parent), STM_NUMBER (self->next_place), STM_TEXT (value->description),
-            STM_NUMBER (value->created), STM_TEXT (stm_moment_state_to_word (value->state)),
-            STM_TEXT (stm_health_to_word (value->health)), STM_TEXT (value->definition)))
+  if (!find_moment (self, domain, value->id, &moment, error))
     return FALSE;
-  /* The conflict clause leaves a moment of another domain or kind alone. */
-  if (!require_hit (self, "moment", value->name, error))
+  if (moment < 0)
+    {
+      if (!put_moment_row (self, ADD_MOMENT, domain, value, error))
+        return FALSE;
+      moment = sqlite3_last_insert_rowid (self->db);
+      note_key (self->moments, value->id, moment);
+    }
+  else if (!put_moment_row (self, REPLACE_MOMENT, domain, value, error)
+           || !RUN (self, REMOVE_MOMENT_DISKS, "write the disks of a moment", error,
+                    STM_NUMBER (moment)))
     return FALSE;
 
   self->next_place++;
-  return find_moment (self, domain, value->id, &moment, error)
-         && put_moment_disks (self, moment, value, error);
+  return add_moment_disks (self, moment, value, error);
 }
 
 static gboolean
@@ -297,8 +418,11 @@ remove_moment (StmRowWriter *self, gint64 domain, const char *id, GError **error
 {
   gint64 moment;
 
-  return find_moment (self, domain, id, &moment, error)
-         && RUN (self, REMOVE_MOMENT_DISKS, "remove a moment", error, STM_NUMBER (moment))
+  if (!find_moment (self, domain, id, &moment, error))
+    return FALSE;
+
+  g_hash_table_remove (self->moments, id);
+  return RUN (self, REMOVE_MOMENT_DISKS, "remove a moment", error, STM_NUMBER (moment))
          && RUN (self, REMOVE_MOMENT, "remove a moment", error, STM_NUMBER (domain), STM_TEXT (id))
          && require_hit (self, "moment", id, error);
 }
@@ -456,7 +580,8 @@ write_domain_rows (StmRowWriter *self, const StmChange *change, GError **error)
   if (change->removes_domain)
     return forget_domain (self, domain, error);
 
-  return write_moments (self, domain, change, error) && write_images (self, domain, change, error)
+  return add_texts (self, change, error) && write_moments (self, domain, change, error)
+         && write_images (self, domain, change, error)
          && write_current (self, domain, change, error);
 }
 
@@ -471,12 +596,25 @@ write_service_generation (StmRowWriter *self, guint64 generation, GError **error
              && require_hit (self, "generation of", "the service", error));
 }
 
+/* What is known of keys counts for one change: the next may be the one that follows a change that
+ * was taken back. */
+static void
+forget_keys (StmRowWriter *self)
+{
+  g_hash_table_remove_all (self->moments);
+  g_hash_table_remove_all (self->texts);
+}
+
 gboolean
 stm_row_writer_write_change (StmRowWriter *self, const StmChange *change, GError **error)
 {
-  return require_number ("generation of domain", change->domain_id, change->generation, error)
-         && write_domain_rows (self, change, error)
-         && write_service_generation (self, change->service_generation, error);
+  gboolean is_written = require_number ("generation of domain", change->domain_id,
+                                        change->generation, error)
+                        && write_domain_rows (self, change, error)
+                        && write_service_generation (self, change->service_generation, error);
+
+  forget_keys (self);
+  return is_written;
 }
 
 gboolean

@@ -66,6 +66,12 @@ has_type (StmRow *self, int column, int type)
   return FALSE;
 }
 
+gboolean
+stm_row_is_null (StmRow *self, int column)
+{
+  return sqlite3_column_type (self->statement, column) == SQLITE_NULL;
+}
+
 const char *
 stm_row_text (StmRow *self, int column)
 {
@@ -86,7 +92,7 @@ stm_row_text (StmRow *self, int column)
 const char *
 stm_row_text_or_null (StmRow *self, int column)
 {
-  if (sqlite3_column_type (self->statement, column) == SQLITE_NULL)
+  if (stm_row_is_null (self, column))
     return NULL;
 
   return stm_row_text (self, column);

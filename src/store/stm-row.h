@@ -29,6 +29,7 @@ gboolean stm_row_next (StmRow *self);
 
 /* A column of the present row; texts are good until the next row. Something harmless when it is
  * not of its type; then the row is broken. */
+gboolean stm_row_is_null (StmRow *self, int column);
 const char *stm_row_text (StmRow *self, int column);
 const char *stm_row_text_or_null (StmRow *self, int column);
 gint64 stm_row_number (StmRow *self, int column, gint64 min, gint64 max);

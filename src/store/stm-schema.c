@@ -8,6 +8,7 @@
 #include "stm-schema.h"
 
 #include "stemma-error.h"
+#include "stm-schema-plans.h"
 
 #include <string.h>
 
@@ -116,8 +117,66 @@ static const char *const version_1 =
     "  plan BLOB NOT NULL"
     ") STRICT;";
 
+/* Definitions became texts of any use, which moments name by a small number, as they do their
+ * parent: so a moment has no long key of another row, and the index by parent grows at its end.
+ * What redefinition brings got its columns; disks of checkpoints got their own mode.
+ *
+ * Tables are made anew beside the old ones, filled and renamed, which leaves alone what refers to
+ * them by name. */
+static const char *const version_2 =
+    "CREATE TABLE new_definition ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  hash TEXT NOT NULL UNIQUE,"
+    "  text TEXT NOT NULL"
+    ") STRICT;"
+    "INSERT INTO new_definition (hash, text) SELECT hash, text FROM definition ORDER BY rowid;"
+    "DROP TABLE definition;"
+    "ALTER TABLE new_definition RENAME TO definition;"
+    "CREATE TABLE new_moment ("
+    "  seq INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  domain INTEGER NOT NULL REFERENCES domain (seq),"
+    "  kind TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  parent INTEGER REFERENCES moment (seq) DEFERRABLE INITIALLY DEFERRED,"
+    "  place INTEGER NOT NULL,"
+    "  description TEXT NOT NULL,"
+    "  created INTEGER NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  health TEXT NOT NULL,"
+    "  definition INTEGER REFERENCES definition (seq),"
+    "  memory TEXT NOT NULL,"
+    "  memory_file TEXT,"
+    "  inactive INTEGER REFERENCES definition (seq),"
+    "  cookie INTEGER REFERENCES definition (seq)"
+    ") STRICT;"
+    "INSERT INTO new_moment (seq, id, domain, kind, name, parent, place, description, created,"
+    " state, health, definition, memory)"
+    " SELECT m.seq, m.id, m.domain, m.kind, m.name,"
+    /* What is not there stays missing, and is said as that. */
+    " CASE WHEN m.parent IS NULL THEN NULL ELSE coalesce (p.seq, -1) END,"
+    " m.place, m.description, m.created, m.state, m.health,"
+    " CASE WHEN m.definition IS NULL THEN NULL ELSE coalesce (d.seq, -1) END, 'none'"
+    " FROM moment AS m LEFT JOIN moment AS p ON p.id = m.parent"
+    " LEFT JOIN definition AS d ON d.hash = m.definition;"
+    "DROP TABLE moment;"
+    "ALTER TABLE new_moment RENAME TO moment;"
+    "CREATE INDEX moment_by_domain ON moment (domain);"
+    "CREATE INDEX moment_by_parent ON moment (parent);"
+    "UPDATE moment_disk SET mode = 'bitmap' WHERE bitmap IS NOT NULL"
+    " AND moment IN (SELECT seq FROM moment WHERE kind = 'checkpoint');";
+
+typedef struct
+{
+  const char *sql;
+  gboolean (*convert) (sqlite3 *db, GError **error); /* what SQL cannot; or NULL */
+} Step;
+
 /* Step i brings version i to version i + 1. A step is never changed once it was released. */
-static const char *const steps[] = { version_1 };
+static const Step steps[] = {
+  { version_1, NULL },
+  { version_2, stm_schema_convert_plans_1 },
+};
 
 static const char *const list_schema =
     "SELECT type || ' ' || name, sql FROM sqlite_schema ORDER BY type, name";
@@ -132,12 +191,14 @@ static gboolean
 run_step (sqlite3 *db, gint64 from, GError **error)
 {
   const char *what = "bring the tables to the present version";
-  g_autofree char *sql = g_strdup_printf (
-      "BEGIN IMMEDIATE; %s PRAGMA application_id = %d; PRAGMA user_version = %" G_GINT64_FORMAT
-      "; COMMIT",
-      steps[from], STM_SCHEMA_APPLICATION_ID, from + 1);
+  g_autofree char *begin = g_strdup_printf ("BEGIN IMMEDIATE; %s", steps[from].sql);
+  g_autofree char *end = g_strdup_printf (
+      "PRAGMA application_id = %d; PRAGMA user_version = %" G_GINT64_FORMAT "; COMMIT",
+      STM_SCHEMA_APPLICATION_ID, from + 1);
 
-  if (stm_sqlite_exec (db, sql, what, error))
+  if (stm_sqlite_exec (db, begin, what, error)
+      && (steps[from].convert == NULL || steps[from].convert (db, error))
+      && stm_sqlite_exec (db, end, what, error))
     return TRUE;
 
   if (!sqlite3_get_autocommit (db))
@@ -145,19 +206,33 @@ run_step (sqlite3 *db, gint64 from, GError **error)
   return FALSE;
 }
 
-gboolean
-stm_schema_upgrade (sqlite3 *db, GError **error)
+static gboolean
+run_steps (sqlite3 *db, gint64 version, GError **error)
 {
-  gint64 version;
-
-  if (!stm_sqlite_get_number (db, "PRAGMA user_version", "read the version", &version, error))
-    return FALSE;
-
   for (gint64 i = MAX (version, 0); i < (gint64) G_N_ELEMENTS (steps); i++)
     if (!run_step (db, i, error))
       return FALSE;
 
   return TRUE;
+}
+
+/* Dropping a table must not count as the removal of its rows, so references are not watched
+ * meanwhile; that they are whole is looked at when the rows are read. */
+gboolean
+stm_schema_upgrade (sqlite3 *db, GError **error)
+{
+  gint64 version;
+  gboolean is_done;
+
+  if (!stm_sqlite_get_number (db, "PRAGMA user_version", "read the version", &version, error))
+    return FALSE;
+  if (version >= (gint64) G_N_ELEMENTS (steps))
+    return TRUE;
+
+  sqlite3_db_config (db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
+  is_done = run_steps (db, version, error);
+  sqlite3_db_config (db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+  return is_done;
 }
 
 /* The present row's first column, NULL after the last row. */

@@ -1,7 +1,7 @@
 /* Makes the golden database of the present version: make-golden DIRECTORY
  *
- * Run by hand when the version of the tables goes up, before it does; the file is then kept as
- * tests/data/store/v<version>.db and never made again.
+ * Run by hand when the version of the tables has gone up and is about to be released; the file is
+ * then kept as tests/data/store/v<version>.db and never made again.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -18,9 +18,9 @@ main (int argc, char **argv)
     }
 
   StmStore *store = open_store (argv[1], NULL);
-  g_autoptr (StmChange) first = golden_change ();
+  g_autoptr (StmChange) first = golden_change (GOLDEN_VERSION);
   g_autoptr (StmChange) second = sample_define (2, 8);
-  g_autoptr (StmJournalEntry) entry = golden_entry ();
+  g_autoptr (StmJournalEntry) entry = golden_entry (GOLDEN_VERSION);
 
   write_ok (store, first);
   write_ok (store, second);

@@ -14,6 +14,7 @@
 #define ID_100 "'00000000000000000000000000000064'"
 #define ID_101 "'00000000000000000000000000000065'"
 #define ID_103 "'00000000000000000000000000000067'"
+#define SEQ_OF(id) "(SELECT seq FROM moment WHERE id = " id ")"
 #define NOBODY "'ffffffffffffffffffffffffffffffff'"
 
 /* In each store: domain 1 of golden_change(), domain 2 with snapshots 102 "a" and 103 "b" below it,
@@ -66,15 +67,16 @@ static const Rows rows[] = {
   { "images-in-a-ring", "UPDATE image SET backing = '/images/a.s' WHERE path = '/images/a.qcow2'",
     "leads back", 1 },
   { "target-twice", "UPDATE disk SET target = 'vda' WHERE target = 'vdb'", "twice", 0 },
-  { "parent-missing", "UPDATE moment SET parent = " NOBODY " WHERE id = " ID_101,
-    "the parent ffffffffffffffffffffffffffffffff", 2, "zweites · 二", STM_MOMENT_SNAPSHOT },
-  { "parent-of-another-kind", "UPDATE moment SET parent = " ID_100 " WHERE kind = 'checkpoint'",
-    "is not there", 2, "first", STM_MOMENT_CHECKPOINT },
-  { "parent-of-another-domain", "UPDATE moment SET parent = " ID_103 " WHERE id = " ID_101,
+  { "parent-missing", "UPDATE moment SET parent = -9 WHERE id = " ID_101,
+    "the parent of moment \"zweites · 二\" is not there", 2, "zweites · 二", STM_MOMENT_SNAPSHOT },
+  { "parent-of-another-kind",
+    "UPDATE moment SET parent = " SEQ_OF (ID_100) " WHERE kind = 'checkpoint'", "is not there", 2,
+    "first", STM_MOMENT_CHECKPOINT },
+  { "parent-of-another-domain", "UPDATE moment SET parent = " SEQ_OF (ID_103) " WHERE id = " ID_101,
     "is not there", 2, "zweites · 二", STM_MOMENT_SNAPSHOT },
-  { "parents-in-a-ring", "UPDATE moment SET parent = " ID_101 " WHERE id = " ID_100, "form a ring",
-    2, "first", STM_MOMENT_SNAPSHOT },
-  { "parent-of-itself", "UPDATE moment SET parent = id WHERE id = " ID_101, "form a ring", 2,
+  { "parents-in-a-ring", "UPDATE moment SET parent = " SEQ_OF (ID_101) " WHERE id = " ID_100,
+    "form a ring", 2, "first", STM_MOMENT_SNAPSHOT },
+  { "parent-of-itself", "UPDATE moment SET parent = seq WHERE id = " ID_101, "form a ring", 2,
     "zweites · 二", STM_MOMENT_SNAPSHOT },
   { "current-missing", "UPDATE current SET moment = " NOBODY, "the current snapshot", 2 },
   { "current-of-another-domain", "UPDATE current SET moment = " ID_103, "the current snapshot", 2 },
@@ -84,6 +86,16 @@ static const Rows rows[] = {
     "table disk refers", 2 },
   { "disk-without-moment", "UPDATE moment_disk SET moment = -9 WHERE moment = 1",
     "table moment_disk refers", 2 },
+  { "memory-unknown", "UPDATE moment SET memory = 'x' WHERE id = " ID_101, "its memory is unknown",
+    2 },
+  { "memory-without-file", "UPDATE moment SET memory = 'external' WHERE id = " ID_101,
+    "does not go with its memory", 2 },
+  { "cookie-missing", "UPDATE moment SET cookie = 99 WHERE id = " ID_101,
+    "refers to a row of definition", 2 },
+  { "inactive-missing", "UPDATE moment SET inactive = 99 WHERE id = " ID_101,
+    "refers to a row of definition", 2 },
+  { "hash-not-utf-8", "UPDATE definition SET hash = CAST (x'ff' AS TEXT) WHERE hash = 'hash-1'",
+    "not UTF-8", 2 },
   { "definition-missing", "DELETE FROM definition WHERE hash = 'hash-1'",
     "refers to a row of definition", 2 },
   { "service-missing", "DELETE FROM service", "row of table service is missing", 2 },
@@ -91,7 +103,7 @@ static const Rows rows[] = {
   { "plan-empty", "UPDATE journal SET plan = x''", "its plan is not sound", 2 },
   { "plan-of-another-id", "UPDATE journal SET id = " NOBODY, "its plan is not sound", 2 },
   { "phase-unknown", "UPDATE journal SET phase = 'x'", "its phase is unknown", 2 },
-  { "steps-done-over-their-number", "UPDATE journal SET n_done = 3", "out of range", 2 },
+  { "steps-done-over-their-number", "UPDATE journal SET n_done = 6", "out of range", 2 },
   { "uid-out-of-range", "UPDATE journal SET uid = -1", "out of range", 2 },
 };
 
@@ -99,12 +111,12 @@ static void
 fill_store (const char *directory)
 {
   StmStore *store = open_store (directory, NULL);
-  g_autoptr (StmChange) first = golden_change ();
+  g_autoptr (StmChange) first = golden_change (GOLDEN_VERSION);
   g_autoptr (StmChange) second = sample_define (2, 8);
   g_autofree char *parent = sample_id (102);
   g_autoptr (StmMoment) a = sample_moment (102, "a", NULL);
   g_autoptr (StmMoment) b = sample_moment (103, "b", parent);
-  g_autoptr (StmJournalEntry) entry = golden_entry ();
+  g_autoptr (StmJournalEntry) entry = golden_entry (GOLDEN_VERSION);
 
   stm_change_put_moment (second, a);
   stm_change_put_moment (second, b);
@@ -172,7 +184,7 @@ test_many_problems (void)
   g_autoptr (StoreDirectory) directory = store_directory_new ();
   g_autoptr (StmStoreContent) content = NULL;
   g_autofree char *base = sample_id (100);
-  g_autoptr (StmChange) change = golden_change ();
+  g_autoptr (StmChange) change = golden_change (GOLDEN_VERSION);
   StmStore *store = open_store (directory, NULL);
 
   for (guint i = 0; i < 2000; i++)
@@ -198,11 +210,13 @@ test_long_ring (void)
   g_autoptr (StmStoreContent) content = NULL;
 
   fill_store (directory);
-  damage (directory, "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 100000)"
-                     " INSERT INTO moment (id, domain, kind, name, parent, place, description,"
-                     " created, state, health) SELECT printf ('%032x', 1000 + i), 1, 'snapshot',"
-                     " 'm' || i, printf ('%032x', 1000 + (i + 1) % 100000), i, '', 1, 'shutoff',"
-                     " 'ok' FROM n");
+  damage (
+      directory,
+      "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT 100000)"
+      " INSERT INTO moment (seq, id, domain, kind, name, parent, place, description,"
+      " created, state, health, memory) SELECT 1000 + i, printf ('%032x', 1000 + i), 1, 'snapshot',"
+      " 'm' || i, 1000 + (i + 1) % 100000, i, '', 1, 'shutoff',"
+      " 'ok', 'none' FROM n");
   close_store (open_store (directory, &content));
   g_assert_nonnull (strstr (content->health, "form a ring"));
   g_assert_cmpuint (content->changes->len, ==, 2);
@@ -211,7 +225,7 @@ test_long_ring (void)
   g_autofree char *domain = sample_id (1);
 
   g_assert_cmpuint (stm_tree_count (stm_model_tree (model, domain, STM_MOMENT_SNAPSHOT)), ==,
-                    100002);
+                    100003);
 }
 
 /* Columns lose their types and their duty to be there: then a cell can hold anything. */
@@ -222,20 +236,21 @@ static const char *const loosen =
     "PRAGMA writable_schema = RESET";
 
 static const char *const columns[] = {
-  "service.generation",  "definition.text",    "domain.id",         "domain.name",
-  "domain.title",        "domain.description", "domain.definition", "domain.generation",
-  "disk.domain",         "disk.target",        "disk.kind",         "disk.source",
-  "disk.format",         "disk.is_read_only",  "disk.next_index",   "root.domain",
-  "root.path",           "image.domain",       "image.path",        "image.target",
-  "image.image_index",   "image.format",       "image.backing",     "image.origin",
-  "image.capacity",      "moment.id",          "moment.domain",     "moment.kind",
-  "moment.name",         "moment.parent",      "moment.place",      "moment.description",
-  "moment.created",      "moment.state",       "moment.health",     "moment.definition",
-  "moment_disk.moment",  "moment_disk.target", "moment_disk.mode",  "moment_disk.frozen",
-  "moment_disk.overlay", "moment_disk.format", "moment_disk.tag",   "moment_disk.bitmap",
-  "current.moment",      "journal.id",         "journal.operation", "journal.domain",
-  "journal.phase",       "journal.n_done",     "journal.uid",       "journal.started",
-  "journal.finding",     "journal.plan",
+  "service.generation", "definition.text",     "domain.id",          "domain.name",
+  "domain.title",       "domain.description",  "domain.definition",  "domain.generation",
+  "disk.domain",        "disk.target",         "disk.kind",          "disk.source",
+  "disk.format",        "disk.is_read_only",   "disk.next_index",    "root.domain",
+  "root.path",          "image.domain",        "image.path",         "image.target",
+  "image.image_index",  "image.format",        "image.backing",      "image.origin",
+  "image.capacity",     "moment.id",           "moment.domain",      "moment.kind",
+  "moment.name",        "moment.parent",       "moment.place",       "moment.description",
+  "moment.created",     "moment.state",        "moment.health",      "moment.definition",
+  "moment.memory",      "moment.memory_file",  "moment.inactive",    "moment.cookie",
+  "definition.hash",    "moment_disk.moment",  "moment_disk.target", "moment_disk.mode",
+  "moment_disk.frozen", "moment_disk.overlay", "moment_disk.format", "moment_disk.tag",
+  "moment_disk.bitmap", "current.moment",      "journal.id",         "journal.operation",
+  "journal.domain",     "journal.phase",       "journal.n_done",     "journal.uid",
+  "journal.started",    "journal.finding",     "journal.plan",
 };
 
 static const char *const cells[] = {
