@@ -30,6 +30,21 @@ stm_xml_print (xmlDoc *doc, GError **error)
   return g_steal_pointer (&text);
 }
 
+char *
+stm_xml_print_element (const xmlNode *element, GError **error)
+{
+  xmlBuffer *buffer = xmlBufferCreate ();
+  int n_bytes = xmlNodeDump (buffer, element->doc, (xmlNode *) element, /* level= */ 0,
+                             /* format= */ 0);
+  g_autofree char *text = n_bytes >= 0 ? g_strdup ((const char *) xmlBufferContent (buffer)) : NULL;
+
+  xmlBufferFree (buffer);
+  if (text == NULL)
+    g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED, "printing <%s> failed",
+                 (const char *) element->name);
+  return g_steal_pointer (&text);
+}
+
 gboolean
 stm_xml_is (const xmlNode *node, const char *name)
 {

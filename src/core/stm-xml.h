@@ -15,6 +15,7 @@ xmlDoc *stm_xml_parse (const char *text, const char *root, GError **error);
 
 /* The document as UTF-8 without XML declaration, nothing reformatted. */
 char *stm_xml_print (xmlDoc *doc, GError **error);
+char *stm_xml_print_element (const xmlNode *element, GError **error);
 
 /* Looking. Names are of elements and attributes in no namespace, as libvirt's are. */
 gboolean stm_xml_is (const xmlNode *node, const char *name);

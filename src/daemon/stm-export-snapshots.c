@@ -170,7 +170,8 @@ read_document (StmExportSnapshots *self, const char *xml, GVariant *options, GEr
   return stm_op_create_new (self->domain_id, &(StmCreateRequest){
                                                  .name = document->name,
                                                  .description = document->description,
-                                                 .disks = (const char *const *) document->disks,
+                                                 .choices = document->choices,
+                                                 .n_choices = document->n_choices,
                                              });
 }
 

@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       return 0;
     }
   g_assert_true (g_utf8_validate (request->name, -1, NULL));
-  for (gsize i = 0; request->disks != NULL && request->disks[i] != NULL; i++)
-    g_assert_nonnull (stm_domain_find_disk (domain, request->disks[i]));
+  for (gsize i = 0; i < request->n_choices; i++)
+    g_assert_nonnull (stm_domain_find_disk (domain, request->choices[i].target));
   return 0;
 }
