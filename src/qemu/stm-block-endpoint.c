@@ -239,9 +239,17 @@ pass_descriptor (StmBlockEndpoint *self, const char *path, int fd, GCancellable 
   return node;
 }
 
+/* Whether QEMU waits for the disk where its order of writes asks for it. */
+typedef enum
+{
+  FLUSHES,
+  FLUSHES_NEVER,
+} Flushing;
+
 static gboolean
 add_protocol_node (StmBlockEndpoint *self, StmBlockNode node, StmImageAccess access,
-                   const char *attempt, GCancellable *cancellable, GError **error)
+                   Flushing flushing, const char *attempt, GCancellable *cancellable,
+                   GError **error)
 {
   g_autoptr (JsonObject) options = json_object_new ();
   g_autofree char *file = g_strdup_printf ("/dev/fdset/%u", node);
@@ -251,6 +259,13 @@ add_protocol_node (StmBlockEndpoint *self, StmBlockNode node, StmImageAccess acc
   json_object_set_string_member (options, "filename", file);
   set_named (options, "node-name", 's', node);
   json_object_set_boolean_member (options, "read-only", access == STM_IMAGE_READ);
+  if (flushing == FLUSHES_NEVER)
+    {
+      g_autoptr (JsonObject) cache = json_object_new ();
+
+      json_object_set_boolean_member (cache, "no-flush", TRUE);
+      json_object_set_object_member (options, "cache", g_steal_pointer (&cache));
+    }
 
   return execute (self, "blockdev-add", options, attempt, cancellable, error);
 }
@@ -264,9 +279,9 @@ add_format_node (StmBlockEndpoint *self, StmBlockNode node, const StmBlockImage 
   json_object_set_string_member (options, "driver", image->format);
   set_named (options, "node-name", 'f', node);
   set_named (options, "file", 's', node);
-  /* A job that writes opens it for writing as long as it needs it, so that a crash at any other
-   * time leaves no bitmap marked as in use. */
-  json_object_set_boolean_member (options, "read-only", TRUE);
+  /* For reading, where nothing else is asked for: a job that writes opens it for writing as long as
+   * it needs it, so that a crash at any other time leaves no bitmap marked as in use. */
+  json_object_set_boolean_member (options, "read-only", image->initial == STM_IMAGE_READ);
   if (strcmp (image->format, "raw") != 0)
     stm_block_endpoint_set_node (options, "backing", image->backing);
 
@@ -289,7 +304,8 @@ stm_block_endpoint_add_image_sync (StmBlockEndpoint *self, const StmBlockImage *
 
   StmBlockNode node = pass_descriptor (self, image->path, fd, cancellable, error);
 
-  if (node == 0 || !add_protocol_node (self, node, image->access, attempt, cancellable, error)
+  if (node == 0
+      || !add_protocol_node (self, node, image->access, FLUSHES, attempt, cancellable, error)
       || !add_format_node (self, node, image, attempt, cancellable, error))
     return 0;
 
@@ -324,41 +340,20 @@ stm_block_endpoint_create_overlay_sync (StmBlockEndpoint *self, const StmBlockCr
   g_return_val_if_fail (self != NULL && creation != NULL && fd >= 0, 0);
 
   g_autofree char *attempt = g_strdup_printf ("making overlay %s", creation->path);
-  StmBlockImage image = { .path = creation->path, .format = "qcow2", .access = STM_IMAGE_WRITE };
+  StmBlockImage image = { .path = creation->path,
+                          .format = "qcow2",
+                          .access = STM_IMAGE_WRITE,
+                          .initial = creation->initial };
   StmBlockNode node = pass_descriptor (self, creation->path, fd, cancellable, error);
 
-  if (node == 0 || !add_protocol_node (self, node, STM_IMAGE_WRITE, attempt, cancellable, error)
+  if (node == 0
+      || !add_protocol_node (self, node, STM_IMAGE_WRITE, FLUSHES_NEVER, attempt, cancellable,
+                             error)
       || !format_overlay (self, creation, node, cancellable, error)
       || !add_format_node (self, node, &image, attempt, cancellable, error))
     return 0;
 
   return node;
-}
-
-gboolean
-stm_block_endpoint_attach_all_sync (StmBlockEndpoint *self, const StmBlockPair *pairs,
-                                    gsize n_pairs, GCancellable *cancellable, GError **error)
-{
-  g_return_val_if_fail (self != NULL, FALSE);
-
-  g_autoptr (JsonArray) actions = json_array_new ();
-  g_autoptr (JsonObject) arguments = json_object_new ();
-
-  for (gsize i = 0; i < n_pairs; i++)
-    {
-      g_autoptr (JsonObject) data = json_object_new ();
-      g_autoptr (JsonObject) action = json_object_new ();
-
-      stm_block_endpoint_set_node (data, "node", pairs[i].base);
-      stm_block_endpoint_set_node (data, "overlay", pairs[i].overlay);
-      json_object_set_string_member (action, "type", "blockdev-snapshot");
-      json_object_set_object_member (action, "data", g_steal_pointer (&data));
-      json_array_add_object_element (actions, g_steal_pointer (&action));
-    }
-  json_object_set_array_member (arguments, "actions", g_steal_pointer (&actions));
-
-  return execute (self, "transaction", arguments, "putting the overlays on their images",
-                  cancellable, error);
 }
 
 gboolean
@@ -379,8 +374,8 @@ stm_block_endpoint_remove_image_sync (StmBlockEndpoint *self, StmBlockNode node,
 }
 
 gboolean
-stm_block_endpoint_flush_sync (StmBlockEndpoint *self, StmBlockNode node, StmBlockNode backing,
-                               GError **error)
+stm_block_endpoint_reopen_sync (StmBlockEndpoint *self, StmBlockNode node, StmBlockNode backing,
+                                StmImageAccess access, GError **error)
 {
   g_return_val_if_fail (self != NULL && node >= 1 && node <= self->paths->len, FALSE);
 
@@ -390,13 +385,13 @@ stm_block_endpoint_flush_sync (StmBlockEndpoint *self, StmBlockNode node, StmBlo
   g_autoptr (JsonArray) list = json_array_new ();
   g_autoptr (JsonObject) arguments = json_object_new ();
 
-  /* QMP has no command for it. To reopen with the same options is the one that flushes and reports
-   * what went wrong in that; "stop" flushes too and keeps silent. */
+  /* QMP has no command to flush. To reopen, also with the same options, is the one that flushes and
+   * reports what went wrong in that; "stop" flushes too and keeps silent. */
   json_object_set_string_member (options, "driver", "qcow2");
   set_named (options, "node-name", 'f', node);
   set_named (options, "file", 's', node);
   stm_block_endpoint_set_node (options, "backing", backing);
-  json_object_set_boolean_member (options, "read-only", FALSE);
+  json_object_set_boolean_member (options, "read-only", access == STM_IMAGE_READ);
   json_array_add_object_element (list, g_steal_pointer (&options));
   json_object_set_array_member (arguments, "options", g_steal_pointer (&list));
 

@@ -27,9 +27,12 @@ typedef struct
 {
   const char *path;   /* for messages; the process never gets to know it */
   const char *format; /* "qcow2" or "raw" */
-  /* WRITE: a job may write it. Until then, and after, it is open for reading there, too. */
+  /* WRITE: a job or a reopening may write it. Until then, and after, it is open for reading there,
+   * too. */
   StmImageAccess access;
   StmBlockNode backing; /* the node that it stands on; 0: none, whatever its header names */
+  /* What it is open for from the start, never more than `access`. */
+  StmImageAccess initial;
 } StmBlockImage;
 
 /* Opens an image by a descriptor that is open in this access mode, and that is closed here in any
@@ -38,38 +41,32 @@ StmBlockNode stm_block_endpoint_add_image_sync (StmBlockEndpoint *self, const St
                                                 int fd, GCancellable *cancellable, GError **error);
 
 /* Makes an empty file a qcow2 image over `backing_path` and opens it, detached. The descriptor as
- * above, open for writing. */
+ * above, open for writing. Nobody relies on the file yet: that it is durable is for the caller to
+ * see to, in one go. */
 typedef struct
 {
   const char *path; /* for messages */
   guint64 capacity;
   const char *backing_path;
   const char *backing_format;
+  StmImageAccess initial;
 } StmBlockCreation;
 
 StmBlockNode
 stm_block_endpoint_create_overlay_sync (StmBlockEndpoint *self, const StmBlockCreation *creation,
                                         int fd, GCancellable *cancellable, GError **error);
 
-/* Puts each overlay on its base, all or none. */
-typedef struct
-{
-  StmBlockNode base;
-  StmBlockNode overlay;
-} StmBlockPair;
-
-gboolean
-stm_block_endpoint_attach_all_sync (StmBlockEndpoint *self, const StmBlockPair *pairs,
-                                    gsize n_pairs, GCancellable *cancellable, GError **error);
-
 /* Closes an image. */
 gboolean
 stm_block_endpoint_remove_image_sync (StmBlockEndpoint *self, StmBlockNode node, GError **error);
 
-/* Writes what QEMU holds back of a qcow2 image that a job has open for writing to the disk, and
- * says whether that went well. */
-gboolean stm_block_endpoint_flush_sync (StmBlockEndpoint *self, StmBlockNode node,
-                                        StmBlockNode backing, GError **error);
+/* Lets a qcow2 image that was added for writing be open for writing, or for reading only, over the
+ * node that it stands on (0: none). While it is open for writing its bitmaps are marked as in use;
+ * they are in the file when it has been reopened for reading. In both cases what QEMU held back of
+ * it is then in the file; NO_SPACE … when that did not go well. */
+gboolean
+stm_block_endpoint_reopen_sync (StmBlockEndpoint *self, StmBlockNode node, StmBlockNode backing,
+                                StmImageAccess access, GError **error);
 
 /* Closes all images and ends the process. Only after this all that was written is in the files. */
 gboolean stm_block_endpoint_quit_sync (StmBlockEndpoint *self, GError **error);

@@ -9,6 +9,8 @@
 #include "stm-qemu-overlay.h"
 
 #include "stm-block-endpoint.h"
+#include "stm-block-transaction.h"
+#include "stm-image-bitmaps.h"
 #include "stm-image-file.h"
 #include "stm-image-lock.h"
 #include "stm-image-verify.h"
@@ -19,14 +21,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One overlay on its way; `image` and `base` are borrowed from the plan. */
+/* One overlay on its way; `image`, `base` and `names` are borrowed from the plan. */
 typedef struct
 {
   const StmImage *image;
   const StmImage *base;
+  const char *const *names;     /* of the bitmaps that begin in it */
+  StmImageBitmaps base_bitmaps; /* empty when there are no names */
   char *temporary;
   int base_fd; /* until the endpoint has them */
   int fd;
+  StmBlockNode base_node;
+  StmBlockNode node;
   gboolean is_made; /* the temporary file is there */
   gboolean is_published;
 } Overlay;
@@ -38,6 +44,7 @@ overlay_free (Overlay *self)
     close (self->base_fd);
   if (self->fd >= 0)
     close (self->fd);
+  stm_image_bitmaps_clear (&self->base_bitmaps);
   g_free (self->temporary);
   g_free (self);
 }
@@ -76,6 +83,7 @@ collect (const StmPlan *plan, GError **error)
       g_ptr_array_add (overlays, overlay);
       overlay->image = step->image;
       overlay->base = g_ptr_array_index (step->chain, 0);
+      overlay->names = (const char *const *) step->bitmaps;
       overlay->base_fd = -1;
       overlay->fd = -1;
       overlay->temporary = temporary_path (plan, step->image, error);
@@ -89,7 +97,7 @@ collect (const StmPlan *plan, GError **error)
 /* The base as it is now must be what the overlay was planned over: a smaller overlay would be a
  * smaller disk, and QEMU would not mind. */
 static gboolean
-check_base (const Overlay *overlay, GError **error)
+check_base (Overlay *overlay, GError **error)
 {
   g_auto (StmImageReading) reading = { 0 };
 
@@ -105,7 +113,9 @@ check_base (const Overlay *overlay, GError **error)
       return FALSE;
     }
 
-  return TRUE;
+  /* For their granularities. */
+  return *overlay->names == NULL
+         || stm_image_bitmaps_read (overlay->base_fd, overlay->base, &overlay->base_bitmaps, error);
 }
 
 static gboolean
@@ -135,40 +145,87 @@ prepare (Overlay *overlay, const StmPathPolicy *policy, GError **error)
 }
 
 static gboolean
-fill (Overlay *overlay, StmBlockEndpoint *endpoint, StmBlockPair *out_pair,
-      GCancellable *cancellable, GError **error)
+fill (Overlay *overlay, StmBlockEndpoint *endpoint, GCancellable *cancellable, GError **error)
 {
   const StmBlockImage base = { .path = overlay->base->path,
                                .format = overlay->base->format,
                                .access = STM_IMAGE_READ };
-  const StmBlockCreation creation = { .path = overlay->image->path,
-                                      .capacity = overlay->image->capacity,
-                                      .backing_path = overlay->base->path,
-                                      .backing_format = overlay->base->format };
+  const StmBlockCreation creation = {
+    .path = overlay->image->path,
+    .capacity = overlay->image->capacity,
+    .backing_path = overlay->base->path,
+    .backing_format = overlay->base->format,
+    .initial = *overlay->names != NULL ? STM_IMAGE_WRITE : STM_IMAGE_READ,
+  };
 
   /* The base first: a machine that is running on it is found before anything is written. */
-  out_pair->base = stm_block_endpoint_add_image_sync (
+  overlay->base_node = stm_block_endpoint_add_image_sync (
       endpoint, &base, g_steal_fd (&overlay->base_fd), cancellable, error);
-  if (out_pair->base == 0)
+  if (overlay->base_node == 0)
     return FALSE;
-  out_pair->overlay = stm_block_endpoint_create_overlay_sync (
+  overlay->node = stm_block_endpoint_create_overlay_sync (
       endpoint, &creation, g_steal_fd (&overlay->fd), cancellable, error);
 
-  return out_pair->overlay != 0;
+  return overlay->node != 0;
+}
+
+static void
+add_actions (const Overlay *overlay, StmBlockTransaction *transaction)
+{
+  stm_block_transaction_add_snapshot (transaction, overlay->base_node, overlay->node);
+  for (const char *const *name = overlay->names; *name != NULL; name++)
+    {
+      const StmBitmapFacts *below = stm_image_bitmaps_find (&overlay->base_bitmaps, *name);
+
+      stm_block_transaction_add_bitmap (transaction, overlay->node, *name,
+                                        below != NULL ? below->granularity : 0,
+                                        STM_BLOCK_BITMAP_RECORDING);
+    }
 }
 
 static gboolean
 fill_all (GPtrArray *overlays, StmBlockEndpoint *endpoint, GCancellable *cancellable,
           GError **error)
 {
-  g_autofree StmBlockPair *pairs = g_new0 (StmBlockPair, overlays->len);
+  g_autoptr (StmBlockTransaction) transaction = stm_block_transaction_new ();
 
   for (guint i = 0; i < overlays->len; i++)
-    if (!fill (g_ptr_array_index (overlays, i), endpoint, &pairs[i], cancellable, error))
+    {
+      if (!fill (g_ptr_array_index (overlays, i), endpoint, cancellable, error))
+        return FALSE;
+      add_actions (g_ptr_array_index (overlays, i), transaction);
+    }
+  if (!stm_block_transaction_run_sync (transaction, endpoint,
+                                       "putting the overlays on their images", cancellable, error))
+    return FALSE;
+  /* Here QEMU says what became of the bitmaps; when it ends it would not. */
+  for (guint i = 0; i < overlays->len; i++)
+    {
+      const Overlay *overlay = g_ptr_array_index (overlays, i);
+
+      if (*overlay->names != NULL
+          && !stm_block_endpoint_reopen_sync (endpoint, overlay->node, overlay->base_node,
+                                              STM_IMAGE_READ, error))
+        return FALSE;
+    }
+
+  return stm_block_endpoint_quit_sync (endpoint, error);
+}
+
+static gboolean
+verify_bitmaps (const Overlay *overlay, int fd, GError **error)
+{
+  g_auto (StmImageBitmaps) bitmaps = { 0 };
+
+  if (*overlay->names == NULL)
+    return TRUE;
+  if (!stm_image_bitmaps_read (fd, overlay->image, &bitmaps, error))
+    return FALSE;
+  for (const char *const *name = overlay->names; *name != NULL; name++)
+    if (!stm_image_bitmaps_check (&bitmaps, *name, error))
       return FALSE;
 
-  return stm_block_endpoint_attach_all_sync (endpoint, pairs, overlays->len, cancellable, error)
-         && stm_block_endpoint_quit_sync (endpoint, error);
+  return TRUE;
 }
 
 /* Reads back what was written, and makes it durable. */
@@ -182,6 +239,7 @@ seal_file (const Overlay *overlay, const StmPathPolicy *policy, GError **error)
 
   gboolean is_sound = stm_image_verify_written (fd, overlay->temporary, overlay->image->capacity,
                                                 overlay->base->path, overlay->base->format, error)
+                      && verify_bitmaps (overlay, fd, error)
                       && stm_image_file_sync (fd, overlay->temporary, error);
 
   close (fd);

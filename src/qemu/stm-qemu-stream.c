@@ -84,7 +84,8 @@ make_copy_durable (gpointer user_data, GError **error)
 {
   const Stream *self = user_data;
 
-  return stm_block_endpoint_flush_sync (self->endpoint, self->top, self->absorbed, error)
+  return stm_block_endpoint_reopen_sync (self->endpoint, self->top, self->absorbed, STM_IMAGE_WRITE,
+                                         error)
          && stm_merge_sync (self->merge, stm_merge_get_image (self->merge, TOP)->path, error);
 }
 
