@@ -10,6 +10,7 @@
 #include "stm-qemu-driver.h"
 #include "stm-registry.h"
 #include "stm-session-authority.h"
+#include "stm-sim-driver.h"
 
 #include <gio/gio.h>
 #include <locale.h>
@@ -34,6 +35,7 @@ typedef struct
   char *qemu_binary;
   char *qemu_user; /* empty: our own */
   char *driver;
+  StmSimBehaviour sim;
   char **pools;
 } Settings;
 
@@ -52,6 +54,12 @@ settings_clear (Settings *settings)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Settings, settings_clear)
 
 static gboolean
+is_simulation (const Settings *settings)
+{
+  return g_strcmp0 (settings->driver, "sim") == 0;
+}
+
+static gboolean
 read_command_line (Settings *settings, int *argc, char ***argv, GError **error)
 {
   const GOptionEntry entries[] = {
@@ -68,7 +76,8 @@ read_command_line (Settings *settings, int *argc, char ***argv, GError **error)
     { "config", 0, 0, G_OPTION_ARG_FILENAME, &settings->config_file, "The configuration", "FILE" },
     { "qemu", 0, 0, G_OPTION_ARG_FILENAME, &settings->qemu_binary,
       "The QEMU program that works on images", "BINARY" },
-    { "driver", 0, 0, G_OPTION_ARG_STRING, &settings->driver, "The hypervisor: qemu", "NAME" },
+    { "driver", 0, 0, G_OPTION_ARG_STRING, &settings->driver,
+      "The hypervisor: qemu, or sim for images that are only thought of", "NAME" },
     { "verbose", 0, 0, G_OPTION_ARG_NONE, &settings->verbose, "Say more", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &settings->version, "Print the version", NULL },
     G_OPTION_ENTRY_NULL,
@@ -80,11 +89,12 @@ read_command_line (Settings *settings, int *argc, char ***argv, GError **error)
   if (!g_option_context_parse (context, argc, argv, error))
     return FALSE;
   if (*argc > 1 || (settings->session && settings->system)
-      || g_strcmp0 (settings->driver != NULL ? settings->driver : "qemu", "qemu") != 0)
+      || (settings->driver != NULL && !is_simulation (settings)
+          && !g_str_equal (settings->driver, "qemu")))
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                   "the command line is not understood; --help lists the options, the one driver "
-                   "is qemu, and --system and --session exclude each other");
+                   "the command line is not understood; --help lists the options, the drivers are "
+                   "qemu and sim, and --system and --session exclude each other");
       return FALSE;
     }
   return TRUE;
@@ -136,16 +146,20 @@ read_config (Settings *settings, GError **error)
   settings->qemu_user = g_key_file_get_string (file, "qemu", "user", NULL);
   if (settings->qemu_binary == NULL)
     settings->qemu_binary = g_key_file_get_string (file, "qemu", "binary", NULL);
+  settings->sim.bytes_per_second = g_key_file_get_uint64 (file, "sim", "bytes-per-second", NULL);
+  settings->sim.writes_per_image = g_key_file_get_uint64 (file, "sim", "writes-per-image", NULL);
   return check_pools (settings, error);
 }
 
 static gboolean
 fill_in_directories (Settings *settings, GError **error)
 {
+  /* The store of a simulation must never meet real images, nor that of real ones a simulation. */
+  const char *name = is_simulation (settings) ? "stemma-sim" : "stemma";
+
   if (settings->state_directory == NULL)
-    settings->state_directory = settings->session
-                                    ? g_build_filename (g_get_user_data_dir (), "stemma", NULL)
-                                    : g_build_filename (STM_STATE_PARENT, "stemma", NULL);
+    settings->state_directory = g_build_filename (
+        settings->session ? g_get_user_data_dir () : STM_STATE_PARENT, name, NULL);
   if (settings->run_directory == NULL)
     settings->run_directory = settings->session
                                   ? g_build_filename (g_get_user_runtime_dir (), "stemma", NULL)
@@ -167,6 +181,28 @@ endpoint_user (const Settings *settings)
     return *settings->qemu_user != '\0' ? settings->qemu_user : NULL;
 
   return !settings->session && geteuid () == 0 ? STM_QEMU_DEFAULT_USER : NULL;
+}
+
+static StmDriver *
+make_driver (const Settings *settings, GError **error)
+{
+  g_autofree char *images = g_build_filename (settings->state_directory, "sim-images", NULL);
+  g_autofree char *store = g_build_filename (settings->state_directory, "stemma.db", NULL);
+  gboolean is_simulated = g_file_test (images, G_FILE_TEST_EXISTS);
+
+  if (g_file_test (store, G_FILE_TEST_EXISTS) && is_simulated != is_simulation (settings))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_WRONG_STATE,
+                   "the store in '%s' belongs to %s: give another directory with --state-dir",
+                   settings->state_directory,
+                   is_simulated ? "a simulation" : "real images, not to a simulation");
+      return NULL;
+    }
+  if (!is_simulation (settings))
+    return STM_DRIVER (stm_qemu_driver_new (settings->qemu_binary, endpoint_user (settings),
+                                            settings->run_directory));
+
+  return (StmDriver *) stm_sim_driver_new (images, &settings->sim, error);
 }
 
 /* For tests: dies as by a crash when the phase that STEMMA_STOP_AFTER names is durable. */
@@ -227,8 +263,9 @@ serve (const Settings *settings, StmDaemon *daemon, GError **error)
 
   if (settings->replace && !stm_daemon_own_name_sync (daemon, STM_NAME_REPLACE, error))
     return FALSE;
-  driver = STM_DRIVER (stm_qemu_driver_new (settings->qemu_binary, endpoint_user (settings),
-                                            settings->run_directory));
+  driver = make_driver (settings, error);
+  if (driver == NULL)
+    return FALSE;
   version = ask_hypervisor_version (driver);
   registry = open_registry (settings, driver, error);
   if (registry == NULL)
