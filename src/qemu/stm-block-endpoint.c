@@ -11,6 +11,7 @@
 #include "stm-block-endpoint.h"
 
 #include "stm-block-job.h"
+#include "stm-endpoint-keeper.h"
 #include "stm-image-lock.h"
 #include "stm-qmp-error.h"
 #include "stm-qmp.h"
@@ -29,6 +30,7 @@
 
 struct _StmBlockEndpoint
 {
+  StmEndpointKeeper *keeper; /* nullable */
   StmQemuProcess *process;
   int qmp_fd; /* until it is connected */
   StmQmp *qmp;
@@ -40,9 +42,13 @@ stm_block_endpoint_start (const StmQemuSetup *setup, GError **error)
 {
   g_autoptr (StmBlockEndpoint) self = g_new0 (StmBlockEndpoint, 1);
 
+  self->keeper = setup->keeper;
   self->qmp_fd = -1;
   self->paths = g_ptr_array_new_with_free_func (g_free);
-  self->process = stm_qemu_process_start (setup, &self->qmp_fd, error);
+  if (self->keeper != NULL)
+    self->process = stm_endpoint_keeper_take (self->keeper, &self->qmp_fd);
+  if (self->process == NULL)
+    self->process = stm_qemu_process_start (setup, &self->qmp_fd, error);
 
   return self->process != NULL ? g_steal_pointer (&self) : NULL;
 }
@@ -56,6 +62,9 @@ stm_block_endpoint_free (StmBlockEndpoint *self)
   if (self->qmp_fd >= 0)
     close (self->qmp_fd);
   g_clear_pointer (&self->process, stm_qemu_process_free);
+  /* Not earlier, so that the start of one does not slow down the work of the other. */
+  if (self->keeper != NULL)
+    stm_endpoint_keeper_prepare (self->keeper);
   g_clear_pointer (&self->paths, g_ptr_array_unref);
   g_free (self);
 }

@@ -17,7 +17,8 @@ typedef struct _StmBlockEndpoint StmBlockEndpoint;
 /* A node in its block graph; 0 is none. */
 typedef guint StmBlockNode;
 
-/* Starts the process and returns before it is up, so that the caller has time to prepare. */
+/* Takes the setup's spare process; without one, starts one and returns before it is up, so that the
+ * caller has time to prepare. */
 StmBlockEndpoint *stm_block_endpoint_start (const StmQemuSetup *setup, GError **error);
 /* Ends it at once; nothing that it was told is certain to have happened. */
 void stm_block_endpoint_free (StmBlockEndpoint *self);

@@ -1,7 +1,8 @@
 /* Binds the verbs of StmDriver to what stands in this folder.
  *
  * Made on any thread; verbs are called on workers, several at once. Immutable but for the version,
- * which is asked once and set atomically. Holds no state on images: each verb looks for itself.
+ * which is asked once and set atomically, and the keeper, which sees to itself. Holds no state on
+ * images: each verb looks for itself.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -9,6 +10,7 @@
 
 #include "stm-block-endpoint.h"
 #include "stm-chain-walk.h"
+#include "stm-endpoint-keeper.h"
 #include "stm-endpoint-record.h"
 #include "stm-image-remove.h"
 #include "stm-image-survey.h"
@@ -47,6 +49,14 @@ stm_qemu_driver_new (const char *binary, const char *endpoint_user, const char *
   return self;
 }
 
+void
+stm_qemu_driver_keep_spare (StmQemuDriver *self, guint idle_ms)
+{
+  g_return_if_fail (STM_IS_QEMU_DRIVER (self) && self->setup.keeper == NULL);
+
+  self->setup.keeper = stm_endpoint_keeper_new (&self->setup, idle_ms);
+}
+
 static const char *
 get_name (StmDriver *driver)
 {
@@ -56,7 +66,12 @@ get_name (StmDriver *driver)
 static char *
 ask_version (StmQemuDriver *self, GError **error)
 {
-  g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&self->setup, error);
+  StmQemuSetup setup = self->setup;
+
+  /* That it was asked does not say that images will be worked on. */
+  setup.keeper = NULL;
+
+  g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&setup, error);
   const char *version = endpoint != NULL
                             ? stm_block_endpoint_get_version_sync (endpoint, NULL, error)
                             : NULL;
@@ -156,6 +171,7 @@ stm_qemu_driver_finalize (GObject *object)
 {
   StmQemuDriver *self = STM_QEMU_DRIVER (object);
 
+  g_clear_pointer (&self->setup.keeper, stm_endpoint_keeper_free);
   g_free (self->binary);
   g_free (self->endpoint_user);
   g_free (self->run_directory);

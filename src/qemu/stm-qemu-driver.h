@@ -19,3 +19,7 @@ G_DECLARE_FINAL_TYPE (StmQemuDriver, stm_qemu_driver, STM, QEMU_DRIVER, GObject)
  * made when missing, private to the service. */
 StmQemuDriver *
 stm_qemu_driver_new (const char *binary, const char *endpoint_user, const char *run_directory);
+
+/* Keeps one endpoint that is up ahead of the next verb, from the first verb that used one on; when
+ * none was used for `idle_ms` it is ended. Called before any verb. */
+void stm_qemu_driver_keep_spare (StmQemuDriver *self, guint idle_ms);

@@ -7,12 +7,15 @@
 
 #include <gio/gio.h>
 
-/* How endpoints are started; the strings outlive the value's users. */
+typedef struct _StmEndpointKeeper StmEndpointKeeper;
+
+/* How endpoints are started; what it points to outlives the value's users. */
 typedef struct
 {
   const char *binary;        /* a name to be found in PATH, or a path */
   const char *user;          /* to run as; NULL: as ourselves */
   const char *run_directory; /* for the records of what runs; made when missing */
+  StmEndpointKeeper *keeper; /* has one that is up already; NULL: each is started when needed */
 } StmQemuSetup;
 
 typedef struct _StmQemuProcess StmQemuProcess;
