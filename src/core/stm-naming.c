@@ -1,4 +1,4 @@
-/* Makes names for new snapshots and overlay files.
+/* Makes names for new snapshots, overlay files and tags.
  *
  * A name of a snapshot is free text of a client and becomes part of a file name: only a small set
  * of characters passes, and the length is capped. Touches no file; the name is taken by whoever
@@ -18,6 +18,10 @@
 /* What a stem keeps at least when it and the name of the snapshot do not fit together. */
 #define MAX_LONG_STEM 120
 #define MAX_TRIES 100000
+/* Other readers of the format take no longer ones. */
+#define MAX_TAG 127
+/* What QEMU takes in one image. */
+#define MAX_TAGS 65536
 
 struct _StmNaming
 {
@@ -172,4 +176,69 @@ stm_naming_overlay (StmNaming *self, const char *below, const char *moment_name,
                below, moment_name);
 
   return NULL;
+}
+
+gboolean
+stm_naming_chosen (StmNaming *self, const char *path, const StmPathPolicy *policy, GError **error)
+{
+  const StmFacts *facts = stm_survey_get (self->survey, path);
+  gboolean is_free = facts != NULL
+                     && g_error_matches (facts->problem, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND);
+
+  if (!stm_path_is_plain (path, error) || !stm_path_policy_check (policy, path, error))
+    return FALSE;
+  if (is_free && !g_hash_table_contains (self->given, path)
+      && !stm_survey_has_name (self->survey, path) && !is_recorded (self, path))
+    {
+      g_hash_table_add (self->given, g_strdup (path));
+      return TRUE;
+    }
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_ALREADY_EXISTS,
+               "the overlay cannot be made as %s: there is such a file, or a record of it, "
+               "already; name another, or none",
+               path);
+
+  return FALSE;
+}
+
+static gboolean
+tag_is_taken (const StmFacts *facts, const char *tag)
+{
+  for (guint i = 0; i < facts->tags->len; i++)
+    {
+      const StmTagFacts *other = facts->tags->pdata[i];
+
+      if (g_strcmp0 (other->name, tag) == 0 || g_strcmp0 (other->id, tag) == 0)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+char *
+stm_naming_tag (const StmFacts *facts, const char *moment_name, const char *moment_id,
+                GError **error)
+{
+  gboolean is_fit = strlen (moment_name) <= MAX_TAG
+                    && moment_name[strspn (moment_name, G_CSET_DIGITS)] != '\0';
+
+  if (facts->tags->len >= MAX_TAGS)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+                   "image %s holds %u internal snapshots, and can hold no more: delete some first, "
+                   "or take an external one",
+                   facts->path, facts->tags->len);
+      return NULL;
+    }
+  if (is_fit && !tag_is_taken (facts, moment_name))
+    return g_strdup (moment_name);
+
+  g_autofree char *tag = g_strdup_printf ("stm-%.8s", moment_id);
+  for (guint i = 2; tag_is_taken (facts, tag); i++)
+    {
+      g_free (tag);
+      tag = g_strdup_printf ("stm-%.8s-%u", moment_id, i);
+    }
+
+  return g_steal_pointer (&tag);
 }

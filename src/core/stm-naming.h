@@ -1,4 +1,4 @@
-/* Names for what an operation makes: snapshots and overlay files. Pure, main loop (reads the
+/* Names for what an operation makes: snapshots, overlay files and tags. Pure, main loop (reads the
  * model).
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -23,5 +23,16 @@ void stm_naming_free (StmNaming *self);
  * unique against files, records of all domains and what was given out before. */
 char *
 stm_naming_overlay (StmNaming *self, const char *below, const char *moment_name, GError **error);
+
+/* Gives out a path that the client chose for an overlay. NOT_ALLOWED by the policy; ALREADY_EXISTS
+ * when a file or a record has it, or it was given out before. */
+gboolean
+stm_naming_chosen (StmNaming *self, const char *path, const StmPathPolicy *policy, GError **error);
+
+/* The tag of a new internal snapshot in the image: the name of the moment, or one made of its id
+ * when the image has that as the name or id of another, or when it could be taken for an id.
+ * TOO_MANY when the image can hold no more. */
+char *stm_naming_tag (const StmFacts *facts, const char *moment_name, const char *moment_id,
+                      GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmNaming, stm_naming_free)

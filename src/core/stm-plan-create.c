@@ -1,5 +1,5 @@
 /* Plans a snapshot of a machine that is off: on each disk an empty overlay, below which the image
- * written so far is frozen.
+ * written so far is frozen, or a snapshot within the image, which is written on.
  *
  * Nothing is lost by it: the frozen images stay as they are, and an image that nobody knows of and
  * that stands on one of them is only safer for it. Pure, main loop.
@@ -9,106 +9,9 @@
 #include "stm-planner.h"
 
 #include "stemma-error.h"
+#include "stm-create-disks.h"
 #include "stm-image-check.h"
 #include "stm-planner-shared.h"
-
-static const char *
-why_disk_cannot (const StmDisk *disk)
-{
-  switch (disk->kind)
-    {
-    case STM_SOURCE_NONE:
-      return "it has no medium";
-    case STM_SOURCE_BLOCK:
-      return "it is a block device, which has no directory for an overlay";
-    case STM_SOURCE_OTHER:
-      return "its source is neither a file nor a block device";
-    case STM_SOURCE_FILE:
-      break;
-    }
-
-  return disk->is_read_only ? "it is read-only and does not change" : NULL;
-}
-
-static gboolean
-refuse_disk (const StmDisk *disk, GError **error)
-{
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-               "no snapshot can be taken of disk '%s': %s; name the disks to take with the option "
-               "'disks' and leave it out",
-               disk->target, why_disk_cannot (disk));
-  return FALSE;
-}
-
-/* All writable disks with a medium. One of them that cannot be taken is not left out silently: a
- * machine put back without it would not be the machine of the snapshot. */
-static gboolean
-choose_default_disks (const StmDomain *domain, GPtrArray *disks, GError **error)
-{
-  for (gsize i = 0; i < domain->n_disks; i++)
-    {
-      const StmDisk *disk = &domain->disks[i];
-
-      if (disk->is_excluded || disk->is_read_only || disk->kind == STM_SOURCE_NONE)
-        continue;
-      if (why_disk_cannot (disk) != NULL)
-        return refuse_disk (disk, error);
-      g_ptr_array_add (disks, (gpointer) disk);
-    }
-
-  return TRUE;
-}
-
-static gboolean
-choose_named_disks (const StmDomain *domain, const char *const *targets, GPtrArray *disks,
-                    GError **error)
-{
-  for (gsize i = 0; targets[i] != NULL; i++)
-    {
-      const StmDisk *disk = stm_domain_find_disk (domain, targets[i]);
-
-      if (disk == NULL)
-        {
-          g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "domain '%s' has no disk '%s'",
-                       domain->name, targets[i]);
-          return FALSE;
-        }
-      if (g_ptr_array_find (disks, disk, /* index= */ NULL))
-        {
-          g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                       "disk '%s' is named twice", targets[i]);
-          return FALSE;
-        }
-      if (why_disk_cannot (disk) != NULL)
-        return refuse_disk (disk, error);
-      g_ptr_array_add (disks, (gpointer) disk);
-    }
-
-  return TRUE;
-}
-
-/* The disks to take, borrowed from the domain. */
-static GPtrArray *
-choose_disks (const StmDomain *domain, const StmCreateRequest *request, GError **error)
-{
-  g_autoptr (GPtrArray) disks = g_ptr_array_new ();
-  gboolean is_chosen = request->disks == NULL
-                           ? choose_default_disks (domain, disks, error)
-                           : choose_named_disks (domain, request->disks, disks, error);
-
-  if (!is_chosen)
-    return NULL;
-  if (disks->len == 0)
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-                   "domain '%s' has no disk to take a snapshot of: name a writable disk with a "
-                   "medium in a file",
-                   domain->name);
-      return NULL;
-    }
-
-  return g_steal_pointer (&disks);
-}
 
 static gboolean
 check_disk (const StmModel *model, const StmDomain *domain, const StmDisk *disk, GError **error)
@@ -120,8 +23,8 @@ check_disk (const StmModel *model, const StmDomain *domain, const StmDisk *disk,
          && stm_planner_check_writers (model, domain->id, disk->target, disk->source, error);
 }
 
-/* All that the model alone can decide. */
-static GPtrArray *
+/* All that the model alone can decide. Gives StmPick. */
+static GArray *
 prepare_disks (const StmModel *model, const StmDomain *domain, const StmCreateRequest *request,
                GError **error)
 {
@@ -132,12 +35,23 @@ prepare_disks (const StmModel *model, const StmDomain *domain, const StmCreateRe
       || !stm_planner_check_room (model, domain->id, error))
     return NULL;
 
-  g_autoptr (GPtrArray) disks = choose_disks (domain, request, error);
-  for (guint i = 0; disks != NULL && i < disks->len; i++)
-    if (!check_disk (model, domain, disks->pdata[i], error))
+  g_autoptr (GArray) picks = stm_create_pick_disks (domain, request, error);
+  for (guint i = 0; picks != NULL && i < picks->len; i++)
+    if (!check_disk (model, domain, g_array_index (picks, StmPick, i).disk, error))
       return NULL;
 
-  return g_steal_pointer (&disks);
+  return g_steal_pointer (&picks);
+}
+
+/* An overlay's chosen file, for the survey to see whether there is one of this name already. */
+static void
+add_chosen_file (const StmPick *pick, GPtrArray *images)
+{
+  if (pick->file != NULL)
+    g_ptr_array_add (images, stm_image_new (&(StmImage){ .path = pick->file,
+                                                         .target = pick->disk->target,
+                                                         .format = "qcow2",
+                                                         .origin = STM_IMAGE_MADE }));
 }
 
 GPtrArray *
@@ -145,20 +59,20 @@ stm_plan_create_prepare (const StmModel *model, const char *domain_id,
                          const StmCreateRequest *request, GError **error)
 {
   const StmDomain *domain = stm_planner_get_domain (model, domain_id, error);
-  g_autoptr (GPtrArray) disks = domain == NULL ? NULL
-                                               : prepare_disks (model, domain, request, error);
+  g_autoptr (GArray) picks = domain == NULL ? NULL : prepare_disks (model, domain, request, error);
 
-  if (disks == NULL)
+  if (picks == NULL)
     return NULL;
 
   GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  for (guint i = 0; i < disks->len; i++)
+  for (guint i = 0; i < picks->len; i++)
     {
-      const StmDisk *disk = disks->pdata[i];
-      g_autoptr (GPtrArray) chain = stm_model_chain_from (model, domain_id, disk->source);
+      const StmPick *pick = &g_array_index (picks, StmPick, i);
+      g_autoptr (GPtrArray) chain = stm_model_chain_from (model, domain_id, pick->disk->source);
 
       stm_planner_add_images (images, seen, chain);
+      add_chosen_file (pick, images);
     }
 
   return images;
@@ -170,8 +84,10 @@ typedef struct
   const StmModel *model;
   const StmSurvey *survey;
   const StmDomain *domain;
+  const StmPlanContext *context;
   StmPlan *plan;
   StmNaming *naming;
+  StmPathPolicy *policy; /* for files that the client chose */
   const char *name;
   StmMomentDisk *moment_disks; /* of the snapshot, as many as the domain has disks */
   StmDisk *new_disks;          /* of the domain afterwards */
@@ -182,6 +98,7 @@ draft_clear (Draft *draft)
 {
   g_free (draft->moment_disks);
   g_free (draft->new_disks);
+  g_clear_pointer (&draft->policy, stm_path_policy_unref);
   stm_naming_free (draft->naming);
 }
 
@@ -206,22 +123,33 @@ draft_chain (Draft *draft, const StmDisk *disk, GError **error)
   return g_steal_pointer (&chain);
 }
 
+/* The path of the overlay: the chosen one when it is allowed and free, or one that is made up. */
+static char *
+draft_path (Draft *draft, const StmPick *pick, const StmImage *below, GError **error)
+{
+  if (pick->file == NULL)
+    return stm_naming_overlay (draft->naming, below->path, draft->name, error);
+
+  return stm_naming_chosen (draft->naming, pick->file, draft->policy, error) ? g_strdup (pick->file)
+                                                                             : NULL;
+}
+
 /* Freezes the image of a disk below a new overlay. The texts put in stay those of the plan. */
 static gboolean
-draft_disk (Draft *draft, const StmDisk *disk, GError **error)
+draft_external (Draft *draft, const StmPick *pick, GPtrArray *chain, GError **error)
 {
-  g_autoptr (GPtrArray) chain = draft_chain (draft, disk, error);
+  const StmDisk *disk = pick->disk;
+  const StmImage *frozen = chain->pdata[0];
+  g_autofree char *path = draft_path (draft, pick, frozen, error);
+  const StmImage *overlay = path == NULL
+                                ? NULL
+                                : stm_planner_add_overlay (draft->plan, disk, chain, path, error);
 
-  if (chain == NULL)
-    return FALSE;
-
-  const StmImage *overlay = stm_planner_add_overlay (draft->plan, disk, chain, draft->naming,
-                                                     draft->name, error);
   if (overlay == NULL)
     return FALSE;
 
-  const StmImage *frozen = chain->pdata[0];
   gsize position = disk - draft->domain->disks;
+  frozen = ((StmStep *) draft->plan->steps->pdata[draft->plan->steps->len - 1])->chain->pdata[0];
   draft->moment_disks[position] = (StmMomentDisk){
     .target = disk->target,
     .mode = STM_MODE_EXTERNAL,
@@ -236,18 +164,66 @@ draft_disk (Draft *draft, const StmDisk *disk, GError **error)
   return TRUE;
 }
 
+/* A snapshot within the image, which stays the disk's. */
+static gboolean
+draft_internal (Draft *draft, const StmPick *pick, GPtrArray *chain, GError **error)
+{
+  const StmFacts *facts = stm_survey_get (draft->survey, pick->disk->source);
+  g_autofree char *tag = stm_naming_tag (facts, draft->name, draft->context->moment_id, error);
+
+  if (tag == NULL)
+    return FALSE;
+
+  stm_plan_add_step (draft->plan, &(StmStep){ .kind = STM_STEP_TAG,
+                                              .target = pick->disk->target,
+                                              .image = chain->pdata[0],
+                                              .name = tag });
+  const StmStep *step = draft->plan->steps->pdata[draft->plan->steps->len - 1];
+  draft->moment_disks[pick->disk - draft->domain->disks] = (StmMomentDisk){
+    .target = pick->disk->target,
+    .mode = STM_MODE_INTERNAL,
+    .frozen = step->image->path,
+    .format = step->image->format,
+    .tag = step->name,
+  };
+
+  return TRUE;
+}
+
+/* The disks of one mode. */
+static gboolean
+draft_disks (Draft *draft, const GArray *picks, StmDiskMode mode, GError **error)
+{
+  for (guint i = 0; i < picks->len; i++)
+    {
+      const StmPick *pick = &g_array_index (picks, StmPick, i);
+      g_autoptr (GPtrArray) chain = NULL;
+
+      if (pick->mode != mode)
+        continue;
+      chain = draft_chain (draft, pick->disk, error);
+      if (chain == NULL)
+        return FALSE;
+      if (!(mode == STM_MODE_INTERNAL ? draft_internal (draft, pick, chain, error)
+                                      : draft_external (draft, pick, chain, error)))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 static StmMoment *
-draft_moment (const Draft *draft, const StmCreateRequest *request, const StmPlanContext *context)
+draft_moment (const Draft *draft, const StmCreateRequest *request)
 {
   const StmTree *tree = stm_model_tree (draft->model, draft->domain->id, STM_MOMENT_SNAPSHOT);
 
   return stm_moment_new (&(StmMoment){
       .kind = STM_MOMENT_SNAPSHOT,
-      .id = context->moment_id,
+      .id = draft->context->moment_id,
       .name = draft->name,
       .parent = stm_tree_current (tree),
       .description = request->description != NULL ? request->description : "",
-      .created = context->now,
+      .created = draft->context->now,
       .state = STM_STATE_CREATING,
       .health = STM_HEALTH_CREATING,
       .definition = draft->domain->definition,
@@ -258,10 +234,10 @@ draft_moment (const Draft *draft, const StmCreateRequest *request, const StmPlan
 
 /* The snapshot is there, in the making, from before the first file until it is done or undone. */
 static gboolean
-draft_changes (const Draft *draft, const StmCreateRequest *request, const StmPlanContext *context,
-               GError **error)
+draft_changes (const Draft *draft, const StmCreateRequest *request, GError **error)
 {
-  g_autoptr (StmMoment) moment = draft_moment (draft, request, context);
+  const char *moment_id = draft->context->moment_id;
+  g_autoptr (StmMoment) moment = draft_moment (draft, request);
   g_autoptr (StmMoment) done = stm_moment_with_state (moment, STM_STATE_SHUTOFF, STM_HEALTH_OK);
   g_autoptr (StmDomain) domain = stm_planner_domain_with_disks (draft->domain, draft->new_disks,
                                                                 draft->domain->definition);
@@ -269,20 +245,24 @@ draft_changes (const Draft *draft, const StmCreateRequest *request, const StmPla
   if (!stm_moment_is_sound (moment, error))
     return FALSE;
   stm_change_put_moment (draft->plan->begin, moment);
-  stm_change_remove_moment (draft->plan->undo, context->moment_id);
+  stm_change_remove_moment (draft->plan->undo, moment_id);
   stm_change_put_moment (draft->plan->finish, done);
-  stm_change_set_domain (draft->plan->finish, domain);
-  stm_change_set_current (draft->plan->finish, context->moment_id);
+  if (stm_plan_n_steps_of (draft->plan, STM_STEP_OVERLAY) > 0)
+    stm_change_set_domain (draft->plan->finish, domain);
+  stm_change_set_current (draft->plan->finish, moment_id);
 
   return TRUE;
 }
 
 static void
-draft_start (Draft *draft, const StmModel *model, const StmSurvey *survey, const StmDomain *domain)
+draft_start (Draft *draft, const StmModel *model, const StmSurvey *survey, const StmDomain *domain,
+             const StmPlanContext *context)
 {
   draft->model = model;
   draft->survey = survey;
   draft->domain = domain;
+  draft->context = context;
+  draft->policy = stm_model_path_policy (model, domain->id, context->pools);
   draft->naming = stm_naming_new (model, survey);
   draft->new_disks = g_memdup2 (domain->disks, domain->n_disks * sizeof (StmDisk));
   draft->moment_disks = g_new0 (StmMomentDisk, domain->n_disks);
@@ -295,10 +275,9 @@ stm_plan_create (const StmModel *model, const StmSurvey *survey, const char *dom
                  const StmCreateRequest *request, const StmPlanContext *context, GError **error)
 {
   const StmDomain *domain = stm_planner_get_domain (model, domain_id, error);
-  g_autoptr (GPtrArray) disks = domain == NULL ? NULL
-                                               : prepare_disks (model, domain, request, error);
+  g_autoptr (GArray) picks = domain == NULL ? NULL : prepare_disks (model, domain, request, error);
 
-  if (disks == NULL)
+  if (picks == NULL)
     return NULL;
 
   g_autoptr (StmPlan) plan = stm_plan_new (STM_OPERATION_CREATE, context->plan_id, domain_id);
@@ -309,11 +288,10 @@ stm_plan_create (const StmModel *model, const StmSurvey *survey, const char *dom
     return NULL;
 
   plan->object_id = g_strdup (context->moment_id);
-  draft_start (&draft, model, survey, domain);
-  for (guint i = 0; i < disks->len; i++)
-    if (!draft_disk (&draft, disks->pdata[i], error))
-      return NULL;
-  if (!draft_changes (&draft, request, context, error))
+  draft_start (&draft, model, survey, domain, context);
+  if (!draft_disks (&draft, picks, STM_MODE_INTERNAL, error)
+      || !draft_disks (&draft, picks, STM_MODE_EXTERNAL, error)
+      || !draft_changes (&draft, request, error))
     return NULL;
 
   return g_steal_pointer (&plan);

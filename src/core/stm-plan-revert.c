@@ -56,8 +56,11 @@ plan_overlays (const StmRevert *self, StmPlan *plan, GError **error)
       if (concern->stays)
         continue;
 
-      const StmImage *overlay = stm_planner_add_overlay (plan, concern->disk, chain, naming,
-                                                         self->target->name, error);
+      g_autofree char *path = stm_naming_overlay (naming, concern->frozen->path, self->target->name,
+                                                  error);
+      const StmImage *overlay = path == NULL ? NULL
+                                             : stm_planner_add_overlay (plan, concern->disk, chain,
+                                                                        path, error);
       if (overlay == NULL)
         return NULL;
 

@@ -40,11 +40,10 @@ GPtrArray *stm_planner_chain (const StmModel *model, const char *domain_id, cons
 /* Adds the images that are not in `images` yet; `seen` holds the paths that are. */
 void stm_planner_add_images (GPtrArray *images, GHashTable *seen, const GPtrArray *more);
 
-/* Plans a new image over chain[0]: adds the step, and the record to the finishing change. Borrowed
- * from the plan. TOO_MANY layers. */
-const StmImage *
-stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain, StmNaming *naming,
-                         const char *moment_name, GError **error);
+/* Plans a new image `path` over chain[0]: adds the step, and the record to the finishing change.
+ * Borrowed from the plan. TOO_MANY layers. */
+const StmImage *stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain,
+                                         const char *path, GError **error);
 
 /* A copy of `image` with the size that the survey found. */
 StmImage *stm_planner_resized (const StmImage *image, const StmSurvey *survey);

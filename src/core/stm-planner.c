@@ -179,8 +179,8 @@ stm_planner_add_images (GPtrArray *images, GHashTable *seen, const GPtrArray *mo
 }
 
 const StmImage *
-stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain, StmNaming *naming,
-                         const char *moment_name, GError **error)
+stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain, const char *path,
+                         GError **error)
 {
   const StmImage *below = chain->pdata[0];
 
@@ -191,10 +191,6 @@ stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain, S
                    chain->len, STM_MAX_LAYERS);
       return NULL;
     }
-
-  g_autofree char *path = stm_naming_overlay (naming, below->path, moment_name, error);
-  if (path == NULL)
-    return NULL;
 
   g_autoptr (StmImage) overlay = stm_image_new (&(StmImage){ .path = path,
                                                              .target = disk->target,
