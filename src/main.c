@@ -21,6 +21,8 @@
 /* With --replace the service that goes may have a merge to bring to a safe end. */
 #define REPLACE_WAIT_SECONDS 100
 #define REPLACE_RETRY_MICROSECONDS (100 * 1000)
+/* An endpoint that nobody needs takes some megabytes; a second operation mostly comes soon. */
+#define SPARE_IDLE_MILLISECONDS (60 * 1000)
 
 typedef struct
 {
@@ -198,11 +200,14 @@ make_driver (const Settings *settings, GError **error)
                    is_simulated ? "a simulation" : "real images, not to a simulation");
       return NULL;
     }
-  if (!is_simulation (settings))
-    return STM_DRIVER (stm_qemu_driver_new (settings->qemu_binary, endpoint_user (settings),
-                                            settings->run_directory));
+  if (is_simulation (settings))
+    return (StmDriver *) stm_sim_driver_new (images, &settings->sim, error);
 
-  return (StmDriver *) stm_sim_driver_new (images, &settings->sim, error);
+  StmQemuDriver *driver = stm_qemu_driver_new (settings->qemu_binary, endpoint_user (settings),
+                                               settings->run_directory);
+
+  stm_qemu_driver_keep_spare (driver, SPARE_IDLE_MILLISECONDS);
+  return STM_DRIVER (driver);
 }
 
 /* For tests: dies as by a crash when the phase that STEMMA_STOP_AFTER names is durable. */
