@@ -110,9 +110,16 @@ tell_step (GString *text, const StmStep *step)
   switch (step->kind)
     {
     case STM_STEP_TAG:
+      g_string_append_printf (text, "tag %s@%s", base_of (step->image), step->name);
+      break;
     case STM_STEP_GOTO:
-    case STM_STEP_BITMAP:
+      g_string_append_printf (text, "goto %s@%s (%s)", base_of (step->image), step->name,
+                              step->fallback);
+      break;
     case STM_STEP_UNTAG:
+      g_string_append_printf (text, "untag %s@%s", base_of (step->image), step->name);
+      break;
+    case STM_STEP_BITMAP:
     case STM_STEP_UNBITMAP:
       g_string_append_printf (text, "mark %s %s", step->name, base_of (step->image));
       break;
@@ -177,6 +184,80 @@ list_doomed (const StmPlan *plan)
   return doomed;
 }
 
+/* The plan takes the internal snapshot away: it may show anything from its first merge on. */
+static gboolean
+is_tag_doomed (const StmPlan *plan, const WorldFile *file, const WorldTag *tag)
+{
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      const StmStep *step = plan->steps->pdata[i];
+
+      if (g_strcmp0 (step->image->path, file->path) == 0
+          && (step->kind == STM_STEP_UNLINK
+              || (step->kind == STM_STEP_UNTAG && g_str_equal (step->name, tag->name))))
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
+static void
+assert_no_lasting_tags (const StmPlan *plan, const WorldFile *file)
+{
+  for (guint i = 0; i < file->tags->len; i++)
+    g_assert_true (is_tag_doomed (plan, file, file->tags->pdata[i]));
+}
+
+static void
+do_tag (World *world, const StmStep *step)
+{
+  WorldFile *file = world_get_file (world, step->image->path);
+
+  world_assert_header (file, step->image);
+  g_assert_cmpstr (file->format, ==, "qcow2");
+  g_assert_cmpuint (strlen (step->name), >, 0);
+  /* A tool would take it for an id. */
+  g_assert_true (step->name[strspn (step->name, "0123456789")] != '\0');
+  world_add_tag (file, step->name);
+}
+
+static void
+bring_to (WorldFile *file, const char *name)
+{
+  const WorldTag *tag = world_find_tag (file, name);
+
+  g_assert_nonnull (tag);
+  memcpy (file->blocks, tag->blocks, sizeof file->blocks);
+  file->capacity = tag->capacity;
+}
+
+static void assert_children (const World *world, const char *path, GHashTable *doomed,
+                             const char *but, const GPtrArray *known);
+
+static void
+do_goto (World *world, const StmStep *step, GHashTable *doomed)
+{
+  WorldFile *file = world_get_file (world, step->image->path);
+
+  world_assert_header (file, step->image);
+  assert_children (world, file->path, doomed, NULL, NULL);
+  g_assert_nonnull (world_find_tag (file, step->fallback));
+  g_assert_cmpuint (file->n_bitmaps, ==, 0);
+  bring_to (file, step->name);
+}
+
+static void
+do_untag (World *world, const StmStep *step)
+{
+  WorldFile *file = world_get_file (world, step->image->path);
+  WorldTag *tag;
+
+  world_assert_header (file, step->image);
+  tag = world_find_tag (file, step->name);
+  if (tag != NULL)
+    g_ptr_array_remove (file->tags, tag);
+}
+
 static void
 assert_chain (const World *world, const GPtrArray *chain)
 {
@@ -220,7 +301,8 @@ assert_children (const World *world, const char *path, GHashTable *doomed, const
 }
 
 static void
-do_commit (World *world, const StmStep *step, GHashTable *doomed, guint n_blocks)
+do_commit (World *world, const StmPlan *plan, const StmStep *step, GHashTable *doomed,
+           guint n_blocks)
 {
   WorldFile *upper = world_get_file (world, ((StmImage *) step->chain->pdata[0])->path);
   WorldFile *lower = world_get_file (world, ((StmImage *) step->chain->pdata[1])->path);
@@ -228,7 +310,9 @@ do_commit (World *world, const StmStep *step, GHashTable *doomed, guint n_blocks
   assert_chain (world, step->chain);
   assert_children (world, lower->path, doomed, upper->path, NULL);
   assert_children (world, upper->path, doomed, NULL, step->children);
-  g_assert_cmpuint (lower->n_tags + lower->n_bitmaps + upper->n_tags + upper->n_bitmaps, ==, 0);
+  assert_no_lasting_tags (plan, lower);
+  assert_no_lasting_tags (plan, upper);
+  g_assert_cmpuint (lower->n_bitmaps + upper->n_bitmaps, ==, 0);
   g_assert_cmpuint (upper->capacity, >=, lower->capacity);
 
   for (guint i = 0; i < n_blocks; i++)
@@ -250,14 +334,16 @@ do_commit (World *world, const StmStep *step, GHashTable *doomed, guint n_blocks
 }
 
 static void
-do_stream (World *world, const StmStep *step, guint n_blocks)
+do_stream (World *world, const StmPlan *plan, const StmStep *step, guint n_blocks)
 {
   WorldFile *upper = world_get_file (world, ((StmImage *) step->chain->pdata[0])->path);
   WorldFile *lower = world_get_file (world, ((StmImage *) step->chain->pdata[1])->path);
 
   assert_chain (world, step->chain);
   g_assert_cmpstr (upper->format, ==, "qcow2");
-  g_assert_cmpuint (lower->n_tags + lower->n_bitmaps + upper->n_tags + upper->n_bitmaps, ==, 0);
+  assert_no_lasting_tags (plan, lower);
+  assert_no_lasting_tags (plan, upper);
+  g_assert_cmpuint (lower->n_bitmaps + upper->n_bitmaps, ==, 0);
 
   for (guint i = 0; i < n_blocks; i++)
     if (upper->blocks[i] == WORLD_HOLE)
@@ -268,8 +354,27 @@ do_stream (World *world, const StmStep *step, guint n_blocks)
   upper->backing = g_strdup (lower->backing);
 }
 
+/* No moment counts on it, and the service made it. */
 static void
-do_unlink (World *world, const StmStep *step)
+assert_tag_unused (const World *world, const StmPlan *plan, const WorldFile *file,
+                   const WorldTag *tag)
+{
+  const StmTree *tree = stm_model_tree (world->model, plan->domain_id, STM_MOMENT_SNAPSHOT);
+  g_autoptr (GPtrArray) moments = tree == NULL ? g_ptr_array_new () : stm_tree_subtree (tree, NULL);
+
+  g_assert_false (g_str_has_prefix (tag->name, WORLD_FOREIGN));
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = moments->pdata[i];
+
+      for (gsize j = 0; j < moment->n_disks; j++)
+        g_assert_false (g_strcmp0 (moment->disks[j].frozen, file->path) == 0
+                        && g_strcmp0 (moment->disks[j].tag, tag->name) == 0);
+    }
+}
+
+static void
+do_unlink (World *world, const StmPlan *plan, const StmStep *step)
 {
   const WorldFile *file = world_get_file (world, step->image->path);
   g_autoptr (GArray) users = stm_model_image_users (world->model, step->image->path);
@@ -281,34 +386,42 @@ do_unlink (World *world, const StmStep *step)
   if (file == NULL)
     return;
   world_assert_header (file, step->image);
-  g_assert_cmpuint (file->n_tags, ==, 0);
+  for (guint i = 0; i < file->tags->len; i++)
+    assert_tag_unused (world, plan, file, file->tags->pdata[i]);
   world_remove_file (world, step->image->path);
 }
 
 static void
-do_step (World *world, const StmStep *step, GHashTable *doomed, guint n_blocks)
+do_step (World *world, const StmPlan *plan, const StmStep *step, GHashTable *doomed, guint n_blocks)
 {
   switch (step->kind)
     {
-    case STM_STEP_TAG:
-    case STM_STEP_GOTO:
     case STM_STEP_BITMAP:
-    case STM_STEP_UNTAG:
     case STM_STEP_UNBITMAP:
       g_assert_not_reached ();
+    case STM_STEP_TAG:
+      if (n_blocks == WORLD_BLOCKS)
+        do_tag (world, step);
+      break;
+    case STM_STEP_GOTO:
+      do_goto (world, step, doomed);
+      break;
+    case STM_STEP_UNTAG:
+      do_untag (world, step);
+      break;
     case STM_STEP_OVERLAY:
       if (n_blocks == WORLD_BLOCKS)
         do_overlay (world, step);
       break;
     case STM_STEP_COMMIT:
-      do_commit (world, step, doomed, n_blocks);
+      do_commit (world, plan, step, doomed, n_blocks);
       break;
     case STM_STEP_STREAM:
-      do_stream (world, step, n_blocks);
+      do_stream (world, plan, step, n_blocks);
       break;
     case STM_STEP_UNLINK:
       if (n_blocks == WORLD_BLOCKS)
-        do_unlink (world, step);
+        do_unlink (world, plan, step);
       break;
     }
 }
@@ -340,16 +453,16 @@ world_run (World *world, const StmPlan *original, WorldWatch watch, gpointer use
     {
       const StmStep *step = plan->steps->pdata[i];
 
-      if (step->kind == STM_STEP_UNLINK && !is_finished)
+      if (step->kind >= STM_STEP_UNTAG && !is_finished)
         {
           world_apply (world, plan->finish);
           is_finished = TRUE;
         }
       /* A crash in the middle, and then the whole step again. */
-      do_step (world, step, doomed, WORLD_BLOCKS / 2);
+      do_step (world, plan, step, doomed, WORLD_BLOCKS / 2);
       if (watch != NULL)
         watch (world, user_data);
-      do_step (world, step, doomed, WORLD_BLOCKS);
+      do_step (world, plan, step, doomed, WORLD_BLOCKS);
       if (watch != NULL)
         watch (world, user_data);
     }
@@ -357,10 +470,43 @@ world_run (World *world, const StmPlan *original, WorldWatch watch, gpointer use
     world_apply (world, plan->finish);
 }
 
-void
-world_undo (World *world, const StmPlan *plan)
+/* As after a crash: whether the step was done or only begun is not known. */
+static void
+take_back (World *world, const StmStep *step)
 {
+  WorldFile *file = world_get_file (world, step->image->path);
+  WorldTag *tag;
+
+  switch (step->kind)
+    {
+    case STM_STEP_GOTO:
+      if (world_find_tag (file, step->fallback) != NULL)
+        bring_to (file, step->fallback);
+      break;
+    case STM_STEP_TAG:
+      tag = world_find_tag (file, step->name);
+      if (tag != NULL)
+        g_ptr_array_remove (file->tags, tag);
+      break;
+    case STM_STEP_OVERLAY:
+      if (file != NULL)
+        world_remove_file (world, step->image->path);
+      break;
+    default:
+      break;
+    }
+}
+
+void
+world_undo (World *world, const StmPlan *plan, guint n_steps)
+{
+  g_autoptr (GHashTable) doomed = list_doomed (plan);
+
   world_apply (world, plan->begin);
+  for (guint i = 0; i < n_steps; i++)
+    do_step (world, plan, plan->steps->pdata[i], doomed, WORLD_BLOCKS);
+  for (guint i = plan->steps->len; i > 0; i--)
+    take_back (world, plan->steps->pdata[i - 1]);
   world_apply (world, plan->undo);
 }
 

@@ -6,11 +6,24 @@
 
 #include "stemma-error.h"
 
+#include <string.h>
+
+static void
+tag_free (gpointer data)
+{
+  WorldTag *tag = data;
+
+  g_free (tag->id);
+  g_free (tag->name);
+  g_free (tag);
+}
+
 static void
 file_free (gpointer data)
 {
   WorldFile *file = data;
 
+  g_ptr_array_unref (file->tags);
   g_free (file->path);
   g_free (file->format);
   g_free (file->backing);
@@ -51,6 +64,7 @@ world_add_file (World *world, const char *path, const char *format, const char *
   file->file_system = 1;
   file->inode = ++world->n_inodes;
   file->problem = -1;
+  file->tags = g_ptr_array_new_with_free_func (tag_free);
   for (guint i = 0; i < WORLD_BLOCKS; i++)
     file->blocks[i] = WORLD_HOLE;
   g_hash_table_insert (world->files, file->path, file);
@@ -68,6 +82,47 @@ void
 world_remove_file (World *world, const char *path)
 {
   g_assert_true (g_hash_table_remove (world->files, path));
+}
+
+void
+world_add_tag (WorldFile *file, const char *name)
+{
+  WorldTag *tag = g_new0 (WorldTag, 1);
+
+  g_assert_null (world_find_tag (file, name));
+  tag->id = g_strdup_printf ("%u", ++file->n_tags_made);
+  tag->name = g_strdup (name);
+  tag->capacity = file->capacity;
+  memcpy (tag->blocks, file->blocks, sizeof tag->blocks);
+  g_ptr_array_add (file->tags, tag);
+}
+
+WorldTag *
+world_find_tag (const WorldFile *file, const char *name)
+{
+  for (guint i = 0; i < file->tags->len; i++)
+    {
+      WorldTag *tag = file->tags->pdata[i];
+
+      if (g_str_equal (tag->name, name))
+        return tag;
+    }
+
+  return NULL;
+}
+
+void
+world_read_tag (const World *world, const char *path, const char *name, int *out_blocks)
+{
+  const WorldFile *file = world_get_file (world, path);
+  const WorldTag *tag = file == NULL ? NULL : world_find_tag (file, name);
+  int below[WORLD_BLOCKS] = { 0 };
+
+  g_assert_nonnull (tag);
+  if (file->backing != NULL)
+    world_read (world, file->backing, below);
+  for (guint i = 0; i < WORLD_BLOCKS; i++)
+    out_blocks[i] = tag->blocks[i] == WORLD_HOLE ? below[i] : tag->blocks[i];
 }
 
 void
@@ -144,8 +199,17 @@ look_at (const World *world, const char *path)
   facts->allocation = count_data (file);
   facts->data_bytes = g_str_equal (file->format, "raw") ? STM_BYTES_UNKNOWN : count_data (file);
   facts->is_written = file->is_written;
-  for (guint i = 0; i < file->n_tags; i++)
-    stm_facts_add_tag (facts, &(StmTagFacts){ 0 });
+  for (guint i = 0; i < file->tags->len; i++)
+    {
+      const WorldTag *tag = file->tags->pdata[i];
+      gboolean is_present = tag->capacity == file->capacity
+                            && memcmp (tag->blocks, file->blocks, sizeof tag->blocks) == 0;
+
+      stm_facts_add_tag (facts, &(StmTagFacts){ .id = tag->id,
+                                                .name = tag->name,
+                                                .capacity = tag->capacity,
+                                                .is_present = is_present });
+    }
   for (guint i = 0; i < file->n_bitmaps; i++)
     stm_facts_add_bitmap (facts, &(StmBitmapFacts){ 0 });
   facts->free_bytes = world->free_bytes;
@@ -360,6 +424,8 @@ check_moments (const World *world, const char *id)
           g_assert_true (frozen == NULL || g_strcmp0 (frozen->format, disk->format) == 0);
           g_assert_true (disk->overlay == NULL || overlay != NULL);
           g_assert_true (overlay == NULL || g_strcmp0 (overlay->backing, disk->frozen) == 0);
+          if (disk->mode == STM_MODE_INTERNAL && moment->state == STM_STATE_SHUTOFF)
+            g_assert_nonnull (world_find_tag (world_get_file (world, disk->frozen), disk->tag));
         }
     }
 }

@@ -14,6 +14,17 @@
 #define WORLD_BLOCK_SIZE 65536
 #define WORLD_CAPACITY (WORLD_BLOCKS * (guint64) WORLD_BLOCK_SIZE)
 #define WORLD_HOLE (-1)
+/* What begins like this is the name of a mark that somebody else made. */
+#define WORLD_FOREIGN "foreign"
+
+/* An internal snapshot: a copy of what the layer alone has. */
+typedef struct
+{
+  char *id;
+  char *name;
+  int blocks[WORLD_BLOCKS];
+  guint64 capacity;
+} WorldTag;
 
 typedef struct
 {
@@ -22,7 +33,8 @@ typedef struct
   char *backing; /* as the header names it */
   int blocks[WORLD_BLOCKS];
   guint64 capacity;
-  guint n_tags;
+  GPtrArray *tags; /* WorldTag */
+  guint n_tags_made;
   guint n_bitmaps;
   guint64 file_system;
   guint64 inode;
@@ -48,8 +60,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (World, world_free)
 WorldFile *world_add_file (World *world, const char *path, const char *format, const char *backing);
 WorldFile *world_get_file (const World *world, const char *path);
 void world_remove_file (World *world, const char *path);
+void world_add_tag (WorldFile *file, const char *name);
+WorldTag *world_find_tag (const WorldFile *file, const char *name); /* NULL: none */
 /* What a guest would read; holes at the end of the chain read as 0. */
 void world_read (const World *world, const char *path, int *out_blocks);
+/* The same, were the image brought back to its internal snapshot. */
+void world_read_tag (const World *world, const char *path, const char *name, int *out_blocks);
 StmSurvey *world_survey (const World *world, const GPtrArray *images);
 
 GStrv world_list_children (const World *world, const char *path);
@@ -88,8 +104,9 @@ char *world_tell (const StmPlan *plan);
  * After each step, half done ones too, `watch` is called when it is set. */
 typedef void (*WorldWatch) (const World *world, gpointer user_data);
 void world_run (World *world, const StmPlan *plan, WorldWatch watch, gpointer user_data);
-/* Applies begin, and then undo instead of finish; nothing has been done to the files. */
-void world_undo (World *world, const StmPlan *plan);
+/* Applies begin, does the first `n_steps` steps, which can all be taken back, takes them back, and
+ * applies undo instead of finish. */
+void world_undo (World *world, const StmPlan *plan, guint n_steps);
 void world_apply (World *world, const StmChange *change);
 
 /* Create, revert, delete and run, for the way to the case that a test is about. */

@@ -68,13 +68,13 @@ stranger_on_upper (World *world)
 static void
 tag_in_lower (World *world)
 {
-  world_get_file (world, LOWER)->n_tags = 1;
+  world_add_tag (world_get_file (world, LOWER), WORLD_FOREIGN);
 }
 
 static void
 tag_in_upper (World *world)
 {
-  world_get_file (world, UPPER)->n_tags = 1;
+  world_add_tag (world_get_file (world, UPPER), WORLD_FOREIGN);
 }
 
 static void

@@ -144,7 +144,7 @@ run (History *history, const StmPlan *plan)
 {
   if (g_test_rand_int_range (0, 4) == 0)
     {
-      world_undo (history->world, plan);
+      world_undo (history->world, plan, 0);
       check (history);
     }
   world_run (history->world, plan, check_saved, history);

@@ -110,7 +110,8 @@ test_unproven_state_is_unsaved (void)
       g_autoptr (World) world = world_with_two (one_disk);
       WorldFile *file = world_get_file (world, "/i/vm-vda.s2");
 
-      file->n_tags = i == 0;
+      if (i == 0)
+        world_add_tag (file, WORLD_FOREIGN);
       file->n_bitmaps = i == 1;
       file->capacity *= i == 2 ? 2 : 1;
       file->problem = i == 3 ? STEMMA_ERROR_IN_USE : -1;
@@ -249,7 +250,7 @@ test_what_is_in_use_cannot_be_discarded (void)
       if (i == 0)
         world_add_file (world, "/i/stranger", "qcow2", path);
       else if (i == 1)
-        world_get_file (world, path)->n_tags = 1;
+        world_add_tag (world_get_file (world, path), WORLD_FOREIGN);
       else
         {
           world_define (world, "other", one_disk);
