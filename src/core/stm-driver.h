@@ -73,7 +73,8 @@ struct _StmDriverInterface
                             GCancellable *cancellable, GError **error);
 
   /* Does one GOTO step, durable when it returns; may be called again after a crash. A failure may
-   * leave the image in either state, never between them. BITMAP_… when the image has bitmaps. */
+   * leave the image in either state, never between them. NOT_SUPPORTED when the image has bitmaps.
+   */
   gboolean (*go_to_tag) (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
                          GCancellable *cancellable, GError **error);
 

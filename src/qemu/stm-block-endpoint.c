@@ -165,6 +165,24 @@ execute (StmBlockEndpoint *self, const char *command, JsonObject *arguments, con
 }
 
 gboolean
+stm_block_endpoint_pass_fd_sync (StmBlockEndpoint *self, const char *name, int fd,
+                                 GCancellable *cancellable, GError **error)
+{
+  g_autoptr (JsonObject) arguments = json_object_new ();
+
+  json_object_set_string_member (arguments, "fdname", name);
+
+  g_autoptr (JsonNode) result = call (self,
+                                      &(StmQmpCall){ .command = "getfd",
+                                                     .arguments = arguments,
+                                                     .passed_fd = &fd,
+                                                     .attempt = "passing a socket to QEMU" },
+                                      cancellable, error);
+
+  return result != NULL;
+}
+
+gboolean
 stm_block_endpoint_wait_sync (StmBlockEndpoint *self, guint timeout_ms, GCancellable *cancellable,
                               GError **error)
 {
@@ -292,7 +310,11 @@ add_format_node (StmBlockEndpoint *self, StmBlockNode node, const StmBlockImage 
    * it needs it, so that a crash at any other time leaves no bitmap marked as in use. */
   json_object_set_boolean_member (options, "read-only", image->initial == STM_IMAGE_READ);
   if (strcmp (image->format, "raw") != 0)
-    stm_block_endpoint_set_node (options, "backing", image->backing);
+    {
+      stm_block_endpoint_set_node (options, "backing", image->backing);
+      /* Whatever the image says: with them, one that is not closed properly is to be repaired. */
+      json_object_set_boolean_member (options, "lazy-refcounts", FALSE);
+    }
 
   return execute (self, "blockdev-add", options, attempt, cancellable, error);
 }
@@ -400,6 +422,7 @@ stm_block_endpoint_reopen_sync (StmBlockEndpoint *self, StmBlockNode node, StmBl
   set_named (options, "node-name", 'f', node);
   set_named (options, "file", 's', node);
   stm_block_endpoint_set_node (options, "backing", backing);
+  json_object_set_boolean_member (options, "lazy-refcounts", FALSE);
   json_object_set_boolean_member (options, "read-only", access == STM_IMAGE_READ);
   json_array_add_object_element (list, g_steal_pointer (&options));
   json_object_set_array_member (arguments, "options", g_steal_pointer (&list));

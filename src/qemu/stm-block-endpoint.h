@@ -76,6 +76,9 @@ gboolean stm_block_endpoint_quit_sync (StmBlockEndpoint *self, GError **error);
 JsonNode *
 stm_block_endpoint_execute_sync (StmBlockEndpoint *self, const char *command, JsonObject *arguments,
                                  const char *attempt, GCancellable *cancellable, GError **error);
+/* Gives QEMU a copy of a descriptor (borrowed) under a name, for a command that takes one so. */
+gboolean stm_block_endpoint_pass_fd_sync (StmBlockEndpoint *self, const char *name, int fd,
+                                          GCancellable *cancellable, GError **error);
 /* Waits until something happened, the time is over, or the cancellable is used: all TRUE. */
 gboolean stm_block_endpoint_wait_sync (StmBlockEndpoint *self, guint timeout_ms,
                                        GCancellable *cancellable, GError **error);

@@ -83,6 +83,16 @@ stm_block_transaction_merge_bitmap (StmBlockTransaction *self, StmBlockNode from
   add_action (self, "block-dirty-bitmap-merge", data);
 }
 
+void
+stm_block_transaction_add_tag (StmBlockTransaction *self, StmBlockNode node, const char *name)
+{
+  JsonObject *data = json_object_new ();
+
+  stm_block_endpoint_set_node (data, "device", node);
+  json_object_set_string_member (data, "name", name);
+  add_action (self, "blockdev-snapshot-internal-sync", data);
+}
+
 gboolean
 stm_block_transaction_run_sync (const StmBlockTransaction *self, StmBlockEndpoint *endpoint,
                                 const char *attempt, GCancellable *cancellable, GError **error)

@@ -34,6 +34,9 @@ stm_block_transaction_add_bitmap (StmBlockTransaction *self, StmBlockNode node, 
 void stm_block_transaction_merge_bitmap (StmBlockTransaction *self, StmBlockNode from,
                                          StmBlockNode into, const char *name);
 
+/* Makes an internal snapshot of an image that is open for writing. */
+void stm_block_transaction_add_tag (StmBlockTransaction *self, StmBlockNode node, const char *name);
+
 /* One that is empty is done. */
 gboolean
 stm_block_transaction_run_sync (const StmBlockTransaction *self, StmBlockEndpoint *endpoint,

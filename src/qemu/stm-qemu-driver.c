@@ -14,8 +14,11 @@
 #include "stm-endpoint-record.h"
 #include "stm-image-remove.h"
 #include "stm-image-survey.h"
+#include "stm-qemu-goto.h"
+#include "stm-qemu-marks.h"
 #include "stm-qemu-merge.h"
 #include "stm-qemu-overlay.h"
+#include "stm-qemu-tags.h"
 
 struct _StmQemuDriver
 {
@@ -128,6 +131,32 @@ make_overlays (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *poli
 }
 
 static gboolean
+make_tags (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *policy,
+           GCancellable *cancellable, GError **error)
+{
+  return stm_qemu_tags_make (&STM_QEMU_DRIVER (driver)->setup, plan, policy, cancellable, error);
+}
+
+static gboolean
+go_to_tag (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy,
+           GCancellable *cancellable, GError **error)
+{
+  return stm_qemu_goto_run (&STM_QEMU_DRIVER (driver)->setup, step, policy, cancellable, error);
+}
+
+static gboolean
+abandon_marks (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *policy, GError **error)
+{
+  return stm_qemu_marks_abandon (&STM_QEMU_DRIVER (driver)->setup, plan, policy, error);
+}
+
+static gboolean
+remove_mark (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy, GError **error)
+{
+  return stm_qemu_marks_remove (&STM_QEMU_DRIVER (driver)->setup, step, policy, error);
+}
+
+static gboolean
 merge (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy, StmProgress *progress,
        GCancellable *cancellable, GError **error)
 {
@@ -161,6 +190,10 @@ stm_qemu_driver_iface_init (StmDriverInterface *iface)
   iface->walk_chain = walk_chain;
   iface->survey = survey;
   iface->make_overlays = make_overlays;
+  iface->make_tags = make_tags;
+  iface->go_to_tag = go_to_tag;
+  iface->abandon_marks = abandon_marks;
+  iface->remove_mark = remove_mark;
   iface->merge = merge;
   iface->remove_image = remove_image;
   iface->abandon_overlays = abandon_overlays;

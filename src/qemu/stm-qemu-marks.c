@@ -1,0 +1,92 @@
+/* Takes back and removes tags and bitmaps, in the order in which it is safe.
+ *
+ * Called on workers by the driver. Touches no image itself.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-qemu-marks.h"
+
+#include "stm-qemu-bitmaps.h"
+#include "stm-qemu-goto.h"
+#include "stm-qemu-tags.h"
+
+typedef struct
+{
+  const StmQemuSetup *setup;
+  const StmPlan *plan;
+  const StmPathPolicy *policy;
+  GHashTable *away; /* set of paths, borrowed: images that could not be brought back */
+  GError *first;    /* of what went wrong; one image that cannot be settled keeps no other */
+} Abandoning;
+
+static void
+abandoning_clear (Abandoning *self)
+{
+  g_clear_pointer (&self->away, g_hash_table_unref);
+  g_clear_error (&self->first);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Abandoning, abandoning_clear)
+
+static GError **
+get_place (Abandoning *self)
+{
+  return self->first == NULL ? &self->first : NULL;
+}
+
+static void
+bring_back (Abandoning *self)
+{
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (self->plan->steps, i);
+
+      if (step->kind == STM_STEP_GOTO
+          && !stm_qemu_goto_abandon (self->setup, step, self->policy, get_place (self)))
+        g_hash_table_add (self->away, (char *) step->image->path);
+    }
+}
+
+/* An image that is not back at its content still needs the fallback. */
+static void
+remove_tags (Abandoning *self)
+{
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (self->plan->steps, i);
+
+      if (step->kind == STM_STEP_TAG && !g_hash_table_contains (self->away, step->image->path))
+        (void) stm_qemu_tags_remove (self->setup, step, self->policy, get_place (self));
+    }
+}
+
+gboolean
+stm_qemu_marks_abandon (const StmQemuSetup *setup, const StmPlan *plan, const StmPathPolicy *policy,
+                        GError **error)
+{
+  g_return_val_if_fail (setup != NULL && plan != NULL && policy != NULL, FALSE);
+
+  g_auto (Abandoning) self = { .setup = setup,
+                               .plan = plan,
+                               .policy = policy,
+                               .away = g_hash_table_new (g_str_hash, g_str_equal) };
+
+  bring_back (&self);
+  remove_tags (&self);
+  (void) stm_qemu_bitmaps_abandon (setup, plan, policy, get_place (&self));
+  if (self.first == NULL)
+    return TRUE;
+
+  g_propagate_error (error, g_steal_pointer (&self.first));
+  return FALSE;
+}
+
+gboolean
+stm_qemu_marks_remove (const StmQemuSetup *setup, const StmStep *step, const StmPathPolicy *policy,
+                       GError **error)
+{
+  g_return_val_if_fail (setup != NULL && step != NULL && policy != NULL, FALSE);
+
+  return step->kind == STM_STEP_UNTAG ? stm_qemu_tags_remove (setup, step, policy, error)
+                                      : stm_qemu_bitmaps_remove (setup, step, policy, error);
+}

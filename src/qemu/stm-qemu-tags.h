@@ -1,0 +1,23 @@
+/* The TAG and UNTAG steps on real images.
+ *
+ * Implements make_tags, and the tags' part of remove_mark and abandon_marks, of StmDriver. Worker
+ * threads only.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-plan.h"
+#include "stm-qemu-process.h"
+
+#include "stm-path-policy.h"
+
+/* All TAG steps of a plan or none, durable when it returns. */
+gboolean
+stm_qemu_tags_make (const StmQemuSetup *setup, const StmPlan *plan, const StmPathPolicy *policy,
+                    GCancellable *cancellable, GError **error);
+
+/* Removes the tag of a step, TAG or UNTAG; that it is not there is fine. Durable when it returns.
+ */
+gboolean stm_qemu_tags_remove (const StmQemuSetup *setup, const StmStep *step,
+                               const StmPathPolicy *policy, GError **error);
