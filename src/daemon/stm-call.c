@@ -14,7 +14,7 @@ typedef struct
   StmRegistry *registry;
   GDBusMethodInvocation *invocation;
   StmReply reply;
-  StmWait wait;
+  StmOp *op;       /* NULL when a finding is resolved */
   StmJob *job;     /* from the moment that the intent is durable */
   char *object_id; /* the same; what the operation made, may be NULL */
 } Call;
@@ -24,6 +24,7 @@ call_free (Call *call)
 {
   g_object_unref (call->registry);
   g_clear_object (&call->invocation);
+  g_clear_object (&call->op);
   g_clear_object (&call->job);
   g_free (call->object_id);
   g_free (call);
@@ -32,14 +33,15 @@ call_free (Call *call)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Call, call_free)
 
 static Call *
-call_new (StmRegistry *registry, GDBusMethodInvocation *invocation, StmReply reply, StmWait wait)
+call_new (StmRegistry *registry, GDBusMethodInvocation *invocation, StmOp *op,
+          const StmReply *reply)
 {
   Call *call = g_new0 (Call, 1);
 
   call->registry = g_object_ref (registry);
   call->invocation = invocation;
-  call->reply = reply;
-  call->wait = reply == STM_REPLY_NOTHING || reply == STM_REPLY_DOMAIN ? STM_WAIT_FOR_END : wait;
+  call->reply = *reply;
+  g_set_object (&call->op, op);
   return call;
 }
 
@@ -58,32 +60,50 @@ stm_call_refuse (GDBusMethodInvocation *invocation, const GError *error)
                                                    error->message);
 }
 
-static GVariant *
-make_reply (const Call *call)
+GVariant *
+stm_reply_nothing (const StmDone *done)
 {
-  g_autofree char *job = stm_object_path_of_job (stm_job_get_number (call->job));
-  g_autofree char *object = NULL;
+  return g_variant_new ("()");
+}
 
-  switch (call->reply)
-    {
-    case STM_REPLY_DOMAIN:
-      object = stm_object_path_of_domain (call->object_id);
-      return g_variant_new ("(o)", object);
-    case STM_REPLY_SNAPSHOT_AND_JOB:
-      object = stm_object_path_of_snapshot (stm_job_get_domain_id (call->job), call->object_id);
-      return g_variant_new ("(oo)", object, job);
-    case STM_REPLY_JOB:
-      return g_variant_new ("(o)", job);
-    case STM_REPLY_NOTHING:
-    default:
-      return g_variant_new ("()");
-    }
+GVariant *
+stm_reply_domain (const StmDone *done)
+{
+  g_autofree char *domain = stm_object_path_of_domain (done->object_id);
+
+  return g_variant_new ("(o)", domain);
+}
+
+GVariant *
+stm_reply_job (const StmDone *done)
+{
+  g_autofree char *job = stm_object_path_of_job (stm_job_get_number (done->job));
+
+  return g_variant_new ("(o)", job);
+}
+
+GVariant *
+stm_reply_moment_and_job (const StmDone *done)
+{
+  g_autofree char *job = stm_object_path_of_job (stm_job_get_number (done->job));
+  g_autofree char *moment = stm_object_path_of_moment (stm_job_get_domain_id (done->job),
+                                                       done->kind, done->object_id);
+
+  return g_variant_new ("(oo)", moment, job);
 }
 
 static void
 answer (Call *call)
 {
-  g_dbus_method_invocation_return_value (g_steal_pointer (&call->invocation), make_reply (call));
+  StmDone done = {
+    .job = call->job,
+    .op = call->op,
+    .object_id = call->object_id,
+    .kind = call->reply.kind,
+  };
+
+  g_dbus_method_invocation_return_value (g_steal_pointer (&call->invocation),
+                                         call->reply.make (&done));
 }
 
 static void
@@ -106,7 +126,7 @@ go_on (Call *unowned_call, StmJob *job, const GError *error)
 
   if (job == NULL)
     stm_call_refuse (g_steal_pointer (&call->invocation), error);
-  else if (call->wait == STM_WAIT_FOR_END)
+  else if (call->reply.wait == STM_WAIT_FOR_END)
     {
       StmRegistry *registry = call->registry;
 
@@ -151,23 +171,26 @@ on_planned (GObject *source, GAsyncResult *result, gpointer user_data)
 
 void
 stm_call_submit (StmRegistry *registry, GDBusMethodInvocation *invocation, StmOp *op,
-                 StmReply reply, StmWait wait)
+                 const StmReply *reply)
 {
   stm_registry_submit_async (registry, op, stm_gate_get_caller (invocation), on_submitted,
-                             call_new (registry, invocation, reply, wait));
+                             call_new (registry, invocation, op, reply));
 }
 
 void
 stm_call_resolve (StmRegistry *registry, GDBusMethodInvocation *invocation, const char *finding_id,
                   const char *choice, StmWait wait)
 {
+  StmReply reply = { .make = stm_reply_job, .wait = wait };
+
   stm_registry_resolve_async (registry, finding_id, choice, stm_gate_get_caller (invocation),
-                              on_resolved, call_new (registry, invocation, STM_REPLY_JOB, wait));
+                              on_resolved, call_new (registry, invocation, /* op= */ NULL, &reply));
 }
 
 void
 stm_call_plan (StmRegistry *registry, GDBusMethodInvocation *invocation, StmOp *op)
 {
-  stm_registry_plan_async (registry, op, on_planned,
-                           call_new (registry, invocation, STM_REPLY_NOTHING, STM_WAIT_FOR_END));
+  StmReply reply = { .make = stm_reply_nothing };
+
+  stm_registry_plan_async (registry, op, on_planned, call_new (registry, invocation, op, &reply));
 }

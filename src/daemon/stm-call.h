@@ -13,21 +13,37 @@
 
 typedef enum
 {
-  STM_REPLY_NOTHING,          /* () */
-  STM_REPLY_DOMAIN,           /* (o) */
-  STM_REPLY_JOB,              /* (o) */
-  STM_REPLY_SNAPSHOT_AND_JOB, /* (oo) */
-} StmReply;
-
-typedef enum
-{
   STM_WAIT_FOR_INTENT, /* reply when the intent is durable */
   STM_WAIT_FOR_END,    /* reply when the job has ended, with its error */
 } StmWait;
 
-/* The op is borrowed. Calls that give no job always wait for its end. */
+/* What is known when a call is answered; borrowed. */
+typedef struct
+{
+  StmJob *job;
+  StmOp *op; /* NULL when a finding was resolved */
+  const char *object_id;
+  StmMomentKind kind;
+} StmDone;
+
+/* The reply's arguments, a floating tuple. */
+typedef GVariant *(*StmMakeReply) (const StmDone *done);
+GVariant *stm_reply_nothing (const StmDone *done);        /* () */
+GVariant *stm_reply_domain (const StmDone *done);         /* (o) */
+GVariant *stm_reply_job (const StmDone *done);            /* (o) */
+GVariant *stm_reply_moment_and_job (const StmDone *done); /* (oo) */
+
+typedef struct
+{
+  StmMakeReply make;
+  StmMomentKind kind; /* of the moments in the reply, if any */
+  StmWait wait;
+} StmReply;
+
+/* The op is borrowed. */
 void stm_call_submit (StmRegistry *registry, GDBusMethodInvocation *invocation, StmOp *op,
-                      StmReply reply, StmWait wait);
+                      const StmReply *reply);
+/* Replies (o job). */
 void stm_call_resolve (StmRegistry *registry, GDBusMethodInvocation *invocation,
                        const char *finding_id, const char *choice, StmWait wait);
 /* Replies (aa{sv}): the rows of the plan, or of its refusal. The op is borrowed. */

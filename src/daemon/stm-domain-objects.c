@@ -6,22 +6,27 @@
  */
 #include "stm-domain-objects.h"
 
+#include "stm-export-checkpoints.h"
 #include "stm-export-disk.h"
 #include "stm-export-domain.h"
-#include "stm-export-snapshot.h"
 #include "stm-export-snapshots.h"
+#include "stm-moment-objects.h"
+#include "stm-object-manager.h"
 #include "stm-object-path.h"
+#include "stm-object-signals.h"
+#include "stm-wire-size.h"
 
 struct _StmDomainObjects
 {
   const StmBusContext *context;
   char *id;
   char *path;
-  GDBusObjectManagerServer *manager; /* of disks and snapshots */
+  StmObjectManager *manager; /* of disks and moments */
   StmExportDomain *domain;
   StmExportSnapshots *snapshots;
-  GHashTable *disks;   /* target to StmExportDisk */
-  GHashTable *moments; /* id to StmExportSnapshot */
+  StmExportCheckpoints *checkpoints;
+  GHashTable *disks; /* target to StmExportDisk */
+  StmMomentObjects *moments[STM_N_MOMENT_KINDS];
 };
 
 static void
@@ -36,78 +41,115 @@ get_model (StmDomainObjects *self)
   return stm_registry_get_model (self->context->registry);
 }
 
-static const StmTree *
-get_tree (StmDomainObjects *self)
+static const char *
+name_of (gpointer skeleton)
 {
-  return stm_model_tree (get_model (self), self->id, STM_MOMENT_SNAPSHOT);
+  return g_dbus_interface_skeleton_get_info (G_DBUS_INTERFACE_SKELETON (skeleton))->name;
+}
+
+static GVariant *
+properties_of (gpointer skeleton)
+{
+  return g_dbus_interface_skeleton_get_properties (G_DBUS_INTERFACE_SKELETON (skeleton));
 }
 
 static void
-put_object (GDBusObjectManagerServer *manager, const char *path, gpointer first, gpointer second)
+put_domain (StmDomainObjects *self)
 {
-  g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (path);
+  g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (self->path);
 
-  g_dbus_object_skeleton_add_interface (object, first);
-  if (second != NULL)
-    g_dbus_object_skeleton_add_interface (object, second);
-  g_dbus_object_manager_server_export (manager, object);
+  g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self->domain));
+  g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self->snapshots));
+  g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self->checkpoints));
+  g_dbus_object_manager_server_export (self->context->root, object);
 }
 
 static void
-add_snapshot (StmDomainObjects *self, const char *moment_id)
+announce_disk (StmDomainObjects *self, const char *path, StmExportDisk *disk)
 {
-  g_autofree char *path = stm_object_path_of_snapshot (self->id, moment_id);
-  StmExportSnapshot *snapshot = stm_export_snapshot_new (self->context->registry,
-                                                         self->context->gate, self->id, moment_id);
+  g_autoptr (GVariant) properties = g_variant_ref_sink (properties_of (disk));
 
-  g_hash_table_insert (self->moments, g_strdup (moment_id), snapshot);
-  put_object (self->manager, path, snapshot, /* second= */ NULL);
+  stm_object_signal_added (self->context->connection, self->path, path, name_of (disk), properties);
 }
 
 static void
-remove_snapshot (StmDomainObjects *self, const char *moment_id)
-{
-  g_autofree char *path = stm_object_path_of_snapshot (self->id, moment_id);
-
-  g_dbus_object_manager_server_unexport (self->manager, path);
-  g_hash_table_remove (self->moments, moment_id);
-}
-
-static void
-add_disk (StmDomainObjects *self, const char *target)
+add_disk (StmDomainObjects *self, const char *target, StmAnnounce announce)
 {
   g_autofree char *path = stm_object_path_of_disk (self->id, target);
   StmExportDisk *disk = stm_export_disk_new (self->context->registry, self->context->gate, self->id,
                                              target);
+  g_autoptr (GError) error = NULL;
 
   g_hash_table_insert (self->disks, g_strdup (target), disk);
   stm_shown_images_note (self->context->shown_images, disk);
-  put_object (self->manager, path, disk, /* second= */ NULL);
+  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (disk),
+                                         self->context->connection, path, &error))
+    g_critical ("%s cannot be put on the bus: %s", path, error->message);
+  if (announce == STM_ANNOUNCE_EACH)
+    announce_disk (self, path, disk);
 }
 
 /* What remains to be done when the table lets go of a disk is its reference. */
 static void
-withdraw_disk (StmDomainObjects *self, const char *target, StmExportDisk *disk)
+withdraw_disk (StmDomainObjects *self, const char *target, StmExportDisk *disk,
+               StmAnnounce announce)
 {
   g_autofree char *path = stm_object_path_of_disk (self->id, target);
 
   stm_shown_images_forget (self->context->shown_images, disk);
-  g_dbus_object_manager_server_unexport (self->manager, path);
+  g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (disk));
+  if (announce == STM_ANNOUNCE_EACH)
+    stm_object_signal_removed (self->context->connection, self->path, path, name_of (disk));
+}
+
+static gboolean
+read_disk (StmExportDisk *disk, GVariantBuilder *objects, gsize *end, gsize limit)
+{
+  const char *path = g_dbus_interface_skeleton_get_object_path (G_DBUS_INTERFACE_SKELETON (disk));
+  g_autoptr (GVariant) properties = g_variant_ref_sink (properties_of (disk));
+  GVariant *interface = g_variant_new_dict_entry (g_variant_new_string (name_of (disk)),
+                                                  properties);
+  GVariant *managed = g_variant_new_dict_entry (g_variant_new_object_path (path),
+                                                g_variant_new_array (NULL, &interface, 1));
+
+  g_variant_builder_add_value (objects, managed);
+  *end = stm_wire_end (managed, *end);
+  return *end <= limit;
+}
+
+static gboolean
+read_objects (gpointer user_data, GVariantBuilder *objects, gsize *end, gsize limit)
+{
+  StmDomainObjects *self = user_data;
+  GHashTableIter iter;
+  gpointer disk = NULL;
+
+  g_hash_table_iter_init (&iter, self->disks);
+  while (g_hash_table_iter_next (&iter, NULL, &disk))
+    {
+      if (!read_disk (disk, objects, end, limit))
+        return FALSE;
+    }
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    {
+      if (!stm_moment_objects_read (self->moments[kind], objects, end, limit))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 static void
-fill (StmDomainObjects *self)
+fill (StmDomainObjects *self, StmAnnounce announce)
 {
   const StmDomain *record = stm_model_get_domain (get_model (self), self->id);
-  g_autoptr (GPtrArray) moments = stm_tree_subtree (get_tree (self), NULL);
 
   for (gsize i = 0; i < record->n_disks; i++)
-    add_disk (self, record->disks[i].target);
-  for (guint i = 0; i < moments->len; i++)
+    add_disk (self, record->disks[i].target, announce);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
     {
-      const StmMoment *moment = g_ptr_array_index (moments, i);
-
-      add_snapshot (self, moment->id);
+      self->moments[kind] = stm_moment_objects_new (self->context, self->id, kind);
+      if (announce == STM_ANNOUNCE_EACH)
+        stm_moment_objects_announce (self->moments[kind]);
     }
 }
 
@@ -120,45 +162,13 @@ stm_domain_objects_new (const StmBusContext *context, const char *domain_id, Stm
   self->id = g_strdup (domain_id);
   self->path = stm_object_path_of_domain (domain_id);
   self->disks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
-  self->moments = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->domain = stm_export_domain_new (context->registry, context->gate, domain_id);
   self->snapshots = stm_export_snapshots_new (context->registry, context->gate, domain_id);
-  self->manager = g_dbus_object_manager_server_new (self->path);
-  /* Without a connection an export is silent; with one it is announced. */
-  if (announce == STM_ANNOUNCE_EACH)
-    g_dbus_object_manager_server_set_connection (self->manager, context->connection);
-  fill (self);
-  if (announce == STM_ANNOUNCE_NONE)
-    g_dbus_object_manager_server_set_connection (self->manager, context->connection);
-  put_object (context->root, self->path, self->domain, self->snapshots);
+  self->checkpoints = stm_export_checkpoints_new (context->registry, context->gate, domain_id);
+  self->manager = stm_object_manager_new (context, self->path, read_objects, self);
+  fill (self, announce);
+  put_domain (self);
   return self;
-}
-
-static void
-withdraw_disks (StmDomainObjects *self)
-{
-  GHashTableIter iter;
-  gpointer target = NULL;
-  gpointer disk = NULL;
-
-  g_hash_table_iter_init (&iter, self->disks);
-  while (g_hash_table_iter_next (&iter, &target, &disk))
-    withdraw_disk (self, target, disk);
-}
-
-static void
-withdraw_snapshots (StmDomainObjects *self)
-{
-  GHashTableIter iter;
-  gpointer moment_id = NULL;
-
-  g_hash_table_iter_init (&iter, self->moments);
-  while (g_hash_table_iter_next (&iter, &moment_id, NULL))
-    {
-      g_autofree char *path = stm_object_path_of_snapshot (self->id, moment_id);
-
-      g_dbus_object_manager_server_unexport (self->manager, path);
-    }
 }
 
 static gboolean
@@ -170,108 +180,43 @@ is_off_the_bus (StmDomainObjects *self)
   return connection == NULL;
 }
 
+/* When the root is off the bus, so is the service: nobody is told of single objects. */
+static void
+withdraw_all (StmDomainObjects *self)
+{
+  StmAnnounce announce = is_off_the_bus (self) ? STM_ANNOUNCE_NONE : STM_ANNOUNCE_EACH;
+  GHashTableIter iter;
+  gpointer target = NULL;
+  gpointer disk = NULL;
+
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    {
+      if (announce == STM_ANNOUNCE_EACH)
+        stm_moment_objects_withdraw (self->moments[kind]);
+    }
+  g_hash_table_iter_init (&iter, self->disks);
+  while (g_hash_table_iter_next (&iter, &target, &disk))
+    withdraw_disk (self, target, disk, announce);
+}
+
 void
 stm_domain_objects_free (StmDomainObjects *self)
 {
   if (self == NULL)
     return;
 
-  /* When the root is off the bus, so is the service: nobody is told of single objects. */
-  if (is_off_the_bus (self))
-    g_dbus_object_manager_server_set_connection (self->manager, NULL);
-  withdraw_snapshots (self);
-  withdraw_disks (self);
+  withdraw_all (self);
   g_dbus_object_manager_server_unexport (self->context->root, self->path);
-  g_dbus_object_manager_server_set_connection (self->manager, NULL);
-  g_object_unref (self->manager);
+  stm_object_manager_free (self->manager);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    stm_moment_objects_free (self->moments[kind]);
   g_object_unref (self->domain);
   g_object_unref (self->snapshots);
+  g_object_unref (self->checkpoints);
   g_hash_table_unref (self->disks);
-  g_hash_table_unref (self->moments);
   g_free (self->id);
   g_free (self->path);
   g_free (self);
-}
-
-static void
-add_id (GHashTable *ids, const char *id)
-{
-  if (id != NULL)
-    g_hash_table_add (ids, g_strdup (id));
-}
-
-/* The moments that may show something else after the change: those that it puts, the parents of
- * all that come, move or go (ChildCount), the old current one and the new. */
-static GHashTable *
-collect_moments (StmDomainObjects *self, const StmChange *change)
-{
-  GHashTable *ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  const char *current = stemma_snapshots_get_current (STEMMA_SNAPSHOTS (self->snapshots));
-
-  for (guint i = 0; i < change->put_moments->len; i++)
-    {
-      const StmMoment *moment = g_ptr_array_index (change->put_moments, i);
-      StmExportSnapshot *shown = g_hash_table_lookup (self->moments, moment->id);
-
-      add_id (ids, moment->id);
-      add_id (ids, moment->parent);
-      if (shown != NULL)
-        add_id (ids, stm_export_snapshot_get_shown (shown)->parent);
-    }
-  for (guint i = 0; i < change->removed_moments->len; i++)
-    {
-      StmExportSnapshot *shown = g_hash_table_lookup (
-          self->moments, g_ptr_array_index (change->removed_moments, i));
-
-      if (shown != NULL)
-        add_id (ids, stm_export_snapshot_get_shown (shown)->parent);
-    }
-  add_id (ids, stm_object_path_to_snapshot (current, self->id));
-  add_id (ids, stm_tree_current (get_tree (self)));
-  return ids;
-}
-
-static void
-add_new_snapshots (StmDomainObjects *self, const StmChange *change)
-{
-  for (guint i = 0; i < change->put_moments->len; i++)
-    {
-      const StmMoment *moment = g_ptr_array_index (change->put_moments, i);
-
-      if (moment->kind == STM_MOMENT_SNAPSHOT && !g_hash_table_contains (self->moments, moment->id)
-          && stm_tree_get (get_tree (self), moment->id) != NULL)
-        add_snapshot (self, moment->id);
-    }
-}
-
-static void
-update_snapshots (StmDomainObjects *self, GHashTable *ids)
-{
-  GHashTableIter iter;
-  gpointer id = NULL;
-
-  g_hash_table_iter_init (&iter, ids);
-  while (g_hash_table_iter_next (&iter, &id, NULL))
-    {
-      StmExportSnapshot *snapshot = g_hash_table_lookup (self->moments, id);
-
-      if (snapshot == NULL || stm_tree_get (get_tree (self), id) == NULL)
-        continue;
-      stm_export_snapshot_update (snapshot);
-      flush (snapshot);
-    }
-}
-
-static void
-remove_gone_snapshots (StmDomainObjects *self, const StmChange *change)
-{
-  for (guint i = 0; i < change->removed_moments->len; i++)
-    {
-      const char *id = g_ptr_array_index (change->removed_moments, i);
-
-      if (g_hash_table_contains (self->moments, id))
-        remove_snapshot (self, id);
-    }
 }
 
 static void
@@ -286,7 +231,7 @@ remove_gone_disks (StmDomainObjects *self, const StmDomain *record)
     {
       if (stm_domain_find_disk (record, target) != NULL)
         continue;
-      withdraw_disk (self, target, disk);
+      withdraw_disk (self, target, disk, STM_ANNOUNCE_EACH);
       g_hash_table_iter_remove (&iter);
     }
 }
@@ -303,7 +248,7 @@ update_disks (StmDomainObjects *self)
 
       if (disk == NULL)
         {
-          add_disk (self, target);
+          add_disk (self, target, STM_ANNOUNCE_EACH);
           continue;
         }
       stm_export_disk_update (disk);
@@ -316,14 +261,17 @@ update_disks (StmDomainObjects *self)
 void
 stm_domain_objects_apply (StmDomainObjects *self, const StmChange *change)
 {
-  g_autoptr (GHashTable) touched = collect_moments (self, change);
-
-  add_new_snapshots (self, change);
-  update_snapshots (self, touched);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    stm_moment_objects_add (self->moments[kind], change);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    stm_moment_objects_update (self->moments[kind], change);
   update_disks (self);
   stm_export_snapshots_update (self->snapshots);
   flush (self->snapshots);
-  remove_gone_snapshots (self, change);
+  stm_export_checkpoints_update (self->checkpoints);
+  flush (self->checkpoints);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    stm_moment_objects_remove (self->moments[kind], change);
   stm_export_domain_update (self->domain);
   flush (self->domain);
 }
@@ -357,12 +305,13 @@ stm_domain_objects_update_job (StmDomainObjects *self)
 }
 
 static void
-collect_frozen (StmExportSnapshot *snapshot, GHashTable *paths)
+collect_frozen (const StmMoment *moment, gpointer paths)
 {
-  const StmMoment *moment = stm_export_snapshot_get_shown (snapshot);
-
-  for (gsize i = 0; i < moment->n_disks; i++)
-    add_id (paths, moment->disks[i].frozen);
+  for (gsize i = 0; moment != NULL && i < moment->n_disks; i++)
+    {
+      if (moment->disks[i].frozen != NULL)
+        g_hash_table_add (paths, g_strdup (moment->disks[i].frozen));
+    }
 }
 
 static void
@@ -377,38 +326,21 @@ collect_active (StmDomainObjects *self, GHashTable *paths)
       GPtrArray *shown = stm_export_disk_get_shown (disk);
 
       if (shown->len > 0)
-        add_id (paths, g_ptr_array_index (shown, 0));
+        g_hash_table_add (paths, g_strdup (g_ptr_array_index (shown, 0)));
     }
 }
 
-static void
-collect_all_frozen (StmDomainObjects *self, GHashTable *paths)
-{
-  GHashTableIter iter;
-  gpointer snapshot = NULL;
-
-  g_hash_table_iter_init (&iter, self->moments);
-  while (g_hash_table_iter_next (&iter, NULL, &snapshot))
-    collect_frozen (snapshot, paths);
-}
-
-static void
-collect_frozen_of_id (StmDomainObjects *self, const char *id, GHashTable *paths)
-{
-  StmExportSnapshot *snapshot = g_hash_table_lookup (self->moments, id);
-
-  if (snapshot != NULL)
-    collect_frozen (snapshot, paths);
-}
-
+/* A checkpoint holds no image. */
 void
 stm_domain_objects_collect_images (StmDomainObjects *self, const StmChange *change,
                                    GHashTable *paths)
 {
+  StmMomentObjects *snapshots = self->moments[STM_MOMENT_SNAPSHOT];
+
   collect_active (self, paths);
   if (change == NULL)
     {
-      collect_all_frozen (self, paths);
+      stm_moment_objects_foreach (snapshots, collect_frozen, paths);
       return;
     }
 
@@ -416,8 +348,10 @@ stm_domain_objects_collect_images (StmDomainObjects *self, const StmChange *chan
     {
       const StmMoment *moment = g_ptr_array_index (change->put_moments, i);
 
-      collect_frozen_of_id (self, moment->id, paths);
+      collect_frozen (stm_moment_objects_get_shown (snapshots, moment->id), paths);
     }
   for (guint i = 0; i < change->removed_moments->len; i++)
-    collect_frozen_of_id (self, g_ptr_array_index (change->removed_moments, i), paths);
+    collect_frozen (
+        stm_moment_objects_get_shown (snapshots, g_ptr_array_index (change->removed_moments, i)),
+        paths);
 }

@@ -6,25 +6,7 @@
  */
 #pragma once
 
-#include "stm-gate.h"
-#include "stm-registry.h"
-#include "stm-shown-images.h"
-
-/* What all domains share; borrowed, outlives them. */
-typedef struct
-{
-  StmRegistry *registry;
-  StmGate *gate;
-  GDBusConnection *connection;
-  GDBusObjectManagerServer *root;
-  StmShownImages *shown_images;
-} StmBusContext;
-
-typedef enum
-{
-  STM_ANNOUNCE_EACH, /* InterfacesAdded for each object */
-  STM_ANNOUNCE_NONE, /* before the service has its name: nobody can have listened */
-} StmAnnounce;
+#include "stm-bus-context.h"
 
 typedef struct _StmDomainObjects StmDomainObjects;
 

@@ -48,8 +48,8 @@ users_of (StmExportDisk *self, const char *path)
       const StmImageUser *user = &g_array_index (users, StmImageUser, i);
       g_autofree char *object = NULL;
 
-      if (user->moment_id != NULL && user->kind == STM_MOMENT_SNAPSHOT)
-        object = stm_object_path_of_snapshot (user->domain_id, user->moment_id);
+      if (user->moment_id != NULL)
+        object = stm_object_path_of_moment (user->domain_id, user->kind, user->moment_id);
       else if (user->moment_id == NULL
                && !(g_str_equal (user->domain_id, self->domain_id)
                     && g_str_equal (user->target, self->target)))

@@ -132,7 +132,8 @@ handle_undefine (StemmaDomain *domain, GDBusMethodInvocation *invocation, GVaria
   if (op == NULL)
     return stm_export_refuse (invocation, error);
 
-  stm_call_submit (self->registry, invocation, op, STM_REPLY_JOB, wait);
+  stm_call_submit (self->registry, invocation, op,
+                   &(StmReply){ .make = stm_reply_job, .wait = wait });
   return TRUE;
 }
 
@@ -164,7 +165,8 @@ handle_rename (StemmaDomain *domain, GDBusMethodInvocation *invocation, const ch
     return stm_export_refuse (invocation, error);
 
   op = stm_op_rename_domain_new (self->domain_id, name);
-  stm_call_submit (self->registry, invocation, op, STM_REPLY_NOTHING, STM_WAIT_FOR_END);
+  stm_call_submit (self->registry, invocation, op,
+                   &(StmReply){ .make = stm_reply_nothing, .wait = STM_WAIT_FOR_END });
   return TRUE;
 }
 
@@ -181,7 +183,8 @@ handle_set_description (StemmaDomain *domain, GDBusMethodInvocation *invocation,
     return stm_export_refuse (invocation, error);
 
   op = stm_op_describe_domain_new (self->domain_id, description);
-  stm_call_submit (self->registry, invocation, op, STM_REPLY_NOTHING, STM_WAIT_FOR_END);
+  stm_call_submit (self->registry, invocation, op,
+                   &(StmReply){ .make = stm_reply_nothing, .wait = STM_WAIT_FOR_END });
   return TRUE;
 }
 

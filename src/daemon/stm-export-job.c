@@ -45,6 +45,14 @@ stm_export_job_new (StmRegistry *registry, StmGate *gate, StmJob *job)
   return self;
 }
 
+/* For a moment that is gone: what the operation is about. */
+static StmMomentKind
+kind_of (StmJob *job)
+{
+  return g_str_has_suffix (stm_job_get_operation (job), "-checkpoint") ? STM_MOMENT_CHECKPOINT
+                                                                       : STM_MOMENT_SNAPSHOT;
+}
+
 static void
 update_objects (StmExportJob *self)
 {
@@ -53,7 +61,8 @@ update_objects (StmExportJob *self)
   g_autofree char *domain = domain_id == NULL ? NULL : stm_object_path_of_domain (domain_id);
   g_autofree char *moment = domain_id == NULL || moment_id == NULL
                                 ? NULL
-                                : stm_object_path_of_snapshot (domain_id, moment_id);
+                                : stm_export_moment_path (self->registry, domain_id, moment_id,
+                                                          kind_of (self->job));
   const char *const objects[] = { domain, moment, NULL };
 
   stemma_job_set_objects (STEMMA_JOB (self), objects);

@@ -26,8 +26,11 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (StmExportManager, stm_export_manager, STEMMA_TYPE
                                G_IMPLEMENT_INTERFACE (STEMMA_TYPE_MANAGER,
                                                       stm_export_manager_iface_init))
 
-static const char *const features[] = { "external-snapshots", "offline", "plans",
-                                        "findings",           "wait",    NULL };
+static const char *const features[] = { "checkpoints", "external-snapshots",
+                                        "findings",    "internal-snapshots",
+                                        "offline",     "plans",
+                                        "redefine",    "wait",
+                                        NULL };
 
 StmExportManager *
 stm_export_manager_new (StmRegistry *registry, StmGate *gate, const char *hypervisor_version)
@@ -74,7 +77,8 @@ handle_define_domain (StemmaManager *manager, GDBusMethodInvocation *invocation,
   if (op == NULL)
     return stm_export_refuse (invocation, error);
 
-  stm_call_submit (self->registry, invocation, op, STM_REPLY_DOMAIN, STM_WAIT_FOR_END);
+  stm_call_submit (self->registry, invocation, op,
+                   &(StmReply){ .make = stm_reply_domain, .wait = STM_WAIT_FOR_END });
   return TRUE;
 }
 
@@ -105,18 +109,19 @@ handle_find_domain (StemmaManager *manager, GDBusMethodInvocation *invocation,
 }
 
 static char *
-path_of_finding (const StmFinding *finding)
+path_of_finding (StmRegistry *registry, const StmFinding *finding)
 {
   if (finding->domain_id == NULL)
     return g_strdup (STM_PATH_MANAGER);
   if (finding->moment_id == NULL)
     return stm_object_path_of_domain (finding->domain_id);
 
-  return stm_object_path_of_snapshot (finding->domain_id, finding->moment_id);
+  return stm_export_moment_path (registry, finding->domain_id, finding->moment_id,
+                                 STM_MOMENT_SNAPSHOT);
 }
 
 static GVariant *
-findings_to_rows (GPtrArray *findings)
+findings_to_rows (StmRegistry *registry, GPtrArray *findings)
 {
   GVariantBuilder rows;
 
@@ -124,7 +129,7 @@ findings_to_rows (GPtrArray *findings)
   for (guint i = 0; i < findings->len; i++)
     {
       const StmFinding *finding = g_ptr_array_index (findings, i);
-      g_autofree char *path = path_of_finding (finding);
+      g_autofree char *path = path_of_finding (registry, finding);
 
       g_variant_builder_open (&rows, G_VARIANT_TYPE_VARDICT);
       g_variant_builder_add (&rows, "{sv}", "id", g_variant_new_string (finding->id));
@@ -149,7 +154,8 @@ on_findings (GObject *source, GAsyncResult *result, gpointer user_data)
     stm_call_refuse (g_steal_pointer (&invocation), error);
   else
     g_dbus_method_invocation_return_value (
-        g_steal_pointer (&invocation), g_variant_new ("(@aa{sv})", findings_to_rows (findings)));
+        g_steal_pointer (&invocation),
+        g_variant_new ("(@aa{sv})", findings_to_rows (STM_REGISTRY (source), findings)));
 }
 
 static gboolean

@@ -13,5 +13,12 @@
 void stm_export_describe (StmRegistry *registry, const char *domain_id, const char *moment_id,
                           GHashTable *details);
 
+/* For rules and messages: "snapshot", "checkpoint". */
+const char *stm_export_kind_to_word (StmMomentKind kind);
+
+/* Where a moment stands; for one that is of neither kind any more, as one of kind `gone`. */
+char *stm_export_moment_path (StmRegistry *registry, const char *domain_id, const char *moment_id,
+                              StmMomentKind gone);
+
 /* Refuses the call: for use as the return value of a handler. */
 gboolean stm_export_refuse (GDBusMethodInvocation *invocation, const GError *error);

@@ -40,6 +40,7 @@ typedef struct
 {
   StmGate *gate;
   StmGateDescribe describe;
+  StmGateIsThere is_there; /* NULL: while it is exported */
 } Attachment;
 
 /* One call on its way. */
@@ -96,6 +97,12 @@ gated_call_free (GatedCall *call)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GatedCall, gated_call_free)
 
+static const Attachment *
+get_attachment (GDBusInterfaceSkeleton *skeleton)
+{
+  return g_object_get_qdata (G_OBJECT (skeleton), attachment_quark ());
+}
+
 /* The table that the generated class made: that of the parent of the leaf class. */
 static const GDBusInterfaceVTable *
 generated_vtable (GDBusInterfaceSkeleton *skeleton)
@@ -126,8 +133,9 @@ sender_new (GDBusConnection *connection, const char *name)
 
 /* FALSE when the sender, or all together, have too many calls pending. */
 static gboolean
-begin_pending (StmGate *self, GDBusConnection *connection, GatedCall *call, GError **error)
+begin_pending (StmGate *self, GatedCall *call, GError **error)
 {
+  GDBusConnection *connection = g_dbus_method_invocation_get_connection (call->invocation);
   const char *name = g_dbus_method_invocation_get_sender (call->invocation);
   Sender *sender = g_hash_table_lookup (self->senders, name);
 
@@ -199,7 +207,10 @@ pass (GatedCall *call)
 static gboolean
 is_still_there (GatedCall *call, GError **error)
 {
-  if (g_dbus_interface_skeleton_get_object_path (call->skeleton) != NULL)
+  StmGateIsThere is_there = get_attachment (call->skeleton)->is_there;
+
+  if (is_there != NULL ? is_there (call->skeleton)
+                       : g_dbus_interface_skeleton_get_object_path (call->skeleton) != NULL)
     return TRUE;
 
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
@@ -229,8 +240,7 @@ on_answered (GObject *source, GAsyncResult *result, gpointer user_data)
 static GHashTable *
 describe (GatedCall *call)
 {
-  const Attachment *attachment = g_object_get_qdata (G_OBJECT (call->skeleton),
-                                                     attachment_quark ());
+  const Attachment *attachment = get_attachment (call->skeleton);
   const GDBusMethodInfo *method = g_dbus_method_invocation_get_method_info (call->invocation);
   GHashTable *details = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   const char *destructive = g_dbus_annotation_info_lookup (method->annotations,
@@ -320,20 +330,18 @@ find_action (GDBusMethodInvocation *invocation, const char **out_action, GError 
   return TRUE;
 }
 
-static void
-handle_call (GDBusConnection *connection, const char *sender, const char *object_path,
-             const char *interface_name, const char *method_name, GVariant *parameters,
-             GDBusMethodInvocation *invocation, gpointer user_data)
+void
+stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation)
 {
-  GDBusInterfaceSkeleton *skeleton = G_DBUS_INTERFACE_SKELETON (user_data);
-  const Attachment *attachment = g_object_get_qdata (G_OBJECT (skeleton), attachment_quark ());
+  const Attachment *attachment = get_attachment (skeleton);
   g_autoptr (GatedCall) call = NULL;
   g_autoptr (GError) error = NULL;
 
   if (attachment == NULL)
     {
       g_dbus_method_invocation_return_error (invocation, STEMMA_ERROR, STEMMA_ERROR_NOT_AUTHORIZED,
-                                             "%s is not open to calls", object_path);
+                                             "%s is not open to calls",
+                                             g_dbus_method_invocation_get_object_path (invocation));
       return;
     }
 
@@ -346,10 +354,18 @@ handle_call (GDBusConnection *connection, const char *sender, const char *object
     refuse (call, error);
   else if (call->action == NULL && !stm_authority_is_asked_always (call->gate->authority))
     pass (call);
-  else if (!begin_pending (call->gate, connection, call, &error))
+  else if (!begin_pending (call->gate, call, &error))
     refuse (call, error);
   else
     ask_uid (g_steal_pointer (&call));
+}
+
+static void
+handle_call (GDBusConnection *connection, const char *sender, const char *object_path,
+             const char *interface_name, const char *method_name, GVariant *parameters,
+             GDBusMethodInvocation *invocation, gpointer user_data)
+{
+  stm_gate_call (G_DBUS_INTERFACE_SKELETON (user_data), invocation);
 }
 
 static GVariant *
@@ -391,10 +407,18 @@ stm_gate_install (GDBusInterfaceSkeletonClass *klass)
 void
 stm_gate_attach (StmGate *self, GDBusInterfaceSkeleton *skeleton, StmGateDescribe describe_object)
 {
+  stm_gate_attach_flyweight (self, skeleton, describe_object, /* is_there= */ NULL);
+}
+
+void
+stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
+                           StmGateDescribe describe_object, StmGateIsThere is_there)
+{
   Attachment *attachment = g_new0 (Attachment, 1);
 
   attachment->gate = g_object_ref (self);
   attachment->describe = describe_object;
+  attachment->is_there = is_there;
   g_object_set_qdata_full (G_OBJECT (skeleton), attachment_quark (), attachment, attachment_free);
 }
 

@@ -30,6 +30,16 @@ void stm_gate_install (GDBusInterfaceSkeletonClass *klass);
 /* For each instance; `describe` may be NULL. */
 void stm_gate_attach (StmGate *self, GDBusInterfaceSkeleton *skeleton, StmGateDescribe describe);
 
+/* Whether the object that a skeleton stands for is there. */
+typedef gboolean (*StmGateIsThere) (GDBusInterfaceSkeleton *skeleton);
+
+/* For a skeleton that is made for one call and exported nowhere: it is there while `is_there` says
+ * so. */
+void stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
+                                StmGateDescribe describe, StmGateIsThere is_there);
+/* A call of a client to such a skeleton; takes the invocation. */
+void stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation);
+
 /* Who makes this call. Known for methods that carry an action; for open ones the uid is unknown,
  * all bits set. */
 const StmCaller *stm_gate_get_caller (GDBusMethodInvocation *invocation);

@@ -10,7 +10,11 @@
 
 #include <string.h>
 
-#define SNAPSHOTS "/snapshots/"
+static const char *const parts[] = {
+  [STM_MOMENT_SNAPSHOT] = "/snapshots/",
+  [STM_MOMENT_CHECKPOINT] = "/checkpoints/",
+};
+G_STATIC_ASSERT (G_N_ELEMENTS (parts) == STM_N_MOMENT_KINDS);
 
 char *
 stm_object_path_of_domain (const char *domain_id)
@@ -18,13 +22,28 @@ stm_object_path_of_domain (const char *domain_id)
   return g_strconcat (STM_PATH_DOMAINS "/", domain_id, NULL);
 }
 
+const char *
+stm_object_path_part (StmMomentKind kind)
+{
+  return parts[kind];
+}
+
 char *
-stm_object_path_of_snapshot (const char *domain_id, const char *moment_id)
+stm_object_path_of_moments (const char *domain_id, StmMomentKind kind)
+{
+  char *path = g_strconcat (STM_PATH_DOMAINS "/", domain_id, parts[kind], NULL);
+
+  path[strlen (path) - 1] = '\0';
+  return path;
+}
+
+char *
+stm_object_path_of_moment (const char *domain_id, StmMomentKind kind, const char *moment_id)
 {
   if (moment_id == NULL)
     return g_strdup (STM_PATH_NONE);
 
-  return g_strconcat (STM_PATH_DOMAINS "/", domain_id, SNAPSHOTS, moment_id, NULL);
+  return g_strconcat (STM_PATH_DOMAINS "/", domain_id, parts[kind], moment_id, NULL);
 }
 
 char *
@@ -50,9 +69,9 @@ stm_object_path_of_job (guint number)
 }
 
 const char *
-stm_object_path_to_snapshot (const char *path, const char *domain_id)
+stm_object_path_to_moment (const char *path, const char *domain_id, StmMomentKind kind)
 {
-  g_autofree char *prefix = g_strconcat (STM_PATH_DOMAINS "/", domain_id, SNAPSHOTS, NULL);
+  g_autofree char *prefix = g_strconcat (STM_PATH_DOMAINS "/", domain_id, parts[kind], NULL);
 
   if (!g_str_has_prefix (path, prefix) || !stm_id_is_valid (path + strlen (prefix)))
     return NULL;

@@ -11,6 +11,7 @@
 #include "stm-export-manager.h"
 #include "stm-names.h"
 #include "stm-object-path.h"
+#include "stm-standard-interfaces.h"
 
 struct _StmPublisher
 {
@@ -207,6 +208,7 @@ stm_publisher_new (GDBusConnection *connection, StmRegistry *registry, StmGate *
   self->context.gate = g_object_ref (gate);
   self->context.root = g_dbus_object_manager_server_new (STM_PATH_ROOT);
   self->context.shown_images = stm_shown_images_new ();
+  self->context.standard = stm_standard_interfaces_new ();
   self->manager = stm_export_manager_new (registry, gate, hypervisor_version);
   publish_all (self);
   g_signal_connect_object (registry, "changed", G_CALLBACK (on_changed), self, 0);
@@ -228,6 +230,7 @@ stm_publisher_dispose (GObject *object)
   g_clear_pointer (&self->jobs, g_hash_table_unref);
   g_clear_object (&self->manager);
   g_clear_pointer (&self->context.shown_images, stm_shown_images_free);
+  g_clear_pointer (&self->context.standard, g_dbus_node_info_unref);
   g_clear_object (&self->context.root);
   g_clear_object (&self->context.gate);
   g_clear_object (&self->context.registry);

@@ -1,0 +1,278 @@
+/* From moments to the properties of org.stemma1.Snapshot and Checkpoint: one table for each, in the
+ * order of the introspection XML. Knows values alone.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-moment-view.h"
+
+#include "stemma-generated.h"
+#include "stm-object-path.h"
+#include "stm-snapshot-list.h"
+
+typedef GVariant *(*MakeValue) (const StmMomentView *view);
+
+/* What a property depends on: when a moment is still the same value, only its place can differ. */
+typedef enum
+{
+  OF_MOMENT,
+  OF_PLACE,
+} Source;
+
+typedef struct
+{
+  const char *name;
+  MakeValue make;
+  Source source;
+} Property;
+
+static GVariant *
+make_name (const StmMomentView *view)
+{
+  return g_variant_new_string (view->moment->name);
+}
+
+static GVariant *
+make_description (const StmMomentView *view)
+{
+  return g_variant_new_string (view->moment->description);
+}
+
+static GVariant *
+make_domain (const StmMomentView *view)
+{
+  return g_variant_new_object_path (view->domain_path);
+}
+
+static GVariant *
+make_parent (const StmMomentView *view)
+{
+  const StmMoment *moment = view->moment;
+  g_autofree char *path = NULL;
+
+  if (moment->parent == NULL)
+    return g_variant_new_object_path (STM_PATH_NONE);
+
+  path = g_strconcat (view->domain_path, stm_object_path_part (moment->kind), moment->parent, NULL);
+  return g_variant_new_object_path (path);
+}
+
+static GVariant *
+make_child_count (const StmMomentView *view)
+{
+  return g_variant_new_uint32 (view->n_children);
+}
+
+static GVariant *
+make_creation_time (const StmMomentView *view)
+{
+  return g_variant_new_uint64 ((guint64) MAX (view->moment->created, 0));
+}
+
+static GVariant *
+make_state (const StmMomentView *view)
+{
+  return g_variant_new_string (stm_moment_state_to_word (view->moment->state));
+}
+
+static GVariant *
+make_current (const StmMomentView *view)
+{
+  return g_variant_new_boolean (view->is_current);
+}
+
+static GVariant *
+make_memory (const StmMomentView *view)
+{
+  return g_variant_new_string (stm_memory_to_word (view->moment->memory));
+}
+
+static GVariant *
+make_location (const StmMomentView *view)
+{
+  return g_variant_new_string (stm_location_to_word (stm_moment_get_location (view->moment)));
+}
+
+static GVariant *
+make_has_definition (const StmMomentView *view)
+{
+  return g_variant_new_boolean (view->moment->definition != NULL);
+}
+
+/* No moment was taken of a machine that could be brought to rest. */
+static GVariant *
+make_quiesced (const StmMomentView *view)
+{
+  return g_variant_new_string ("no");
+}
+
+static GVariant *
+make_health (const StmMomentView *view)
+{
+  return g_variant_new_string (stm_health_to_word (view->moment->health));
+}
+
+static GVariant *
+make_entry (const char *key, GVariant *value)
+{
+  return g_variant_new_dict_entry (g_variant_new_string (key), g_variant_new_variant (value));
+}
+
+static void
+add_text (GVariantBuilder *row, const char *key, const char *text)
+{
+  if (text != NULL)
+    g_variant_builder_add_value (row, make_entry (key, g_variant_new_string (text)));
+}
+
+static void
+add_snapshot_row (GVariantBuilder *rows, const StmMomentDisk *disk)
+{
+  g_variant_builder_open (rows, G_VARIANT_TYPE_VARDICT);
+  add_text (rows, "target", disk->target);
+  add_text (rows, "mode", stm_disk_mode_to_word (disk->mode));
+  add_text (rows, "frozen", disk->frozen);
+  add_text (rows, "overlay", disk->overlay);
+  add_text (rows, "format", disk->format);
+  add_text (rows, "tag", disk->tag);
+  g_variant_builder_close (rows);
+}
+
+static GVariant *
+make_snapshot_disks (const StmMomentView *view)
+{
+  GVariantBuilder rows;
+
+  g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
+  for (gsize i = 0; i < view->moment->n_disks; i++)
+    add_snapshot_row (&rows, &view->moment->disks[i]);
+  return g_variant_builder_end (&rows);
+}
+
+/* A disk without a bitmap is not in the checkpoint. */
+static GVariant *
+make_checkpoint_disks (const StmMomentView *view)
+{
+  const char *health = stm_health_to_word (view->moment->health);
+  GVariantBuilder rows;
+
+  g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
+  for (gsize i = 0; i < view->moment->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &view->moment->disks[i];
+
+      if (disk->mode != STM_MODE_BITMAP)
+        continue;
+      g_variant_builder_open (&rows, G_VARIANT_TYPE_VARDICT);
+      add_text (&rows, "target", disk->target);
+      add_text (&rows, "bitmap", disk->bitmap);
+      add_text (&rows, "health", health);
+      g_variant_builder_close (&rows);
+    }
+  return g_variant_builder_end (&rows);
+}
+
+static const Property snapshot_properties[] = {
+  { "Name", make_name, OF_MOMENT },
+  { "Description", make_description, OF_MOMENT },
+  { "Domain", make_domain, OF_MOMENT },
+  { "Parent", make_parent, OF_MOMENT },
+  { "ChildCount", make_child_count, OF_PLACE },
+  { "CreationTime", make_creation_time, OF_MOMENT },
+  { "State", make_state, OF_MOMENT },
+  { "Current", make_current, OF_PLACE },
+  { "Memory", make_memory, OF_MOMENT },
+  { "Location", make_location, OF_MOMENT },
+  { "Disks", make_snapshot_disks, OF_MOMENT },
+  { "HasDefinition", make_has_definition, OF_MOMENT },
+  { "Quiesced", make_quiesced, OF_MOMENT },
+  { "Health", make_health, OF_MOMENT },
+  { NULL },
+};
+
+static const Property checkpoint_properties[] = {
+  { "Name", make_name, OF_MOMENT },
+  { "Description", make_description, OF_MOMENT },
+  { "Domain", make_domain, OF_MOMENT },
+  { "Parent", make_parent, OF_MOMENT },
+  { "ChildCount", make_child_count, OF_PLACE },
+  { "CreationTime", make_creation_time, OF_MOMENT },
+  { "Disks", make_checkpoint_disks, OF_MOMENT },
+  { "Health", make_health, OF_MOMENT },
+  { NULL },
+};
+
+static const Property *
+properties_of (const StmMomentView *self)
+{
+  return self->moment->kind == STM_MOMENT_SNAPSHOT ? snapshot_properties : checkpoint_properties;
+}
+
+void
+stm_moment_view_init (StmMomentView *self, const char *domain_path, const StmTree *tree,
+                      const StmMoment *moment)
+{
+  *self = (StmMomentView){
+    .domain_path = domain_path,
+    .moment = moment,
+    .n_children = stm_tree_n_children (tree, moment->id),
+    .is_current = g_strcmp0 (stm_tree_current (tree), moment->id) == 0,
+  };
+}
+
+GDBusInterfaceInfo *
+stm_moment_interface (StmMomentKind kind)
+{
+  return kind == STM_MOMENT_SNAPSHOT ? stemma_snapshot_interface_info ()
+                                     : stemma_checkpoint_interface_info ();
+}
+
+GVariant *
+stm_moment_view_get (const StmMomentView *self, const char *property)
+{
+  for (const Property *at = properties_of (self); at->name != NULL; at++)
+    {
+      if (g_str_equal (at->name, property))
+        return at->make (self);
+    }
+  return NULL;
+}
+
+GVariant *
+stm_moment_view_get_all (const StmMomentView *self)
+{
+  GVariantBuilder all;
+
+  g_variant_builder_init (&all, G_VARIANT_TYPE_VARDICT);
+  for (const Property *at = properties_of (self); at->name != NULL; at++)
+    g_variant_builder_add_value (&all, make_entry (at->name, at->make (self)));
+  return g_variant_builder_end (&all);
+}
+
+GVariant *
+stm_moment_view_compare (const StmMomentView *before, const StmMomentView *now)
+{
+  gboolean is_same_value = before->moment == now->moment;
+  GVariantBuilder changed;
+  guint n_changed = 0;
+
+  g_variant_builder_init (&changed, G_VARIANT_TYPE_VARDICT);
+  for (const Property *at = properties_of (now); at->name != NULL; at++)
+    {
+      g_autoptr (GVariant) old = NULL;
+      g_autoptr (GVariant) new = NULL;
+
+      if (is_same_value && at->source == OF_MOMENT)
+        continue;
+      old = g_variant_ref_sink (at->make (before));
+      new = g_variant_ref_sink (at->make (now));
+      if (g_variant_equal (old, new))
+        continue;
+      g_variant_builder_add_value (&changed, make_entry (at->name, new));
+      n_changed++;
+    }
+  if (n_changed > 0)
+    return g_variant_builder_end (&changed);
+
+  g_variant_builder_clear (&changed);
+  return NULL;
+}
