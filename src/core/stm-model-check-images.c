@@ -65,6 +65,15 @@ refuse_missing (const StmModelView *view, const char *path, const char *what, co
   return FALSE;
 }
 
+/* A redefined snapshot may name an image that could not be read and so is not recorded; but no
+ * record goes that it has. */
+static gboolean
+may_be_unrecorded (const StmModelView *view, const StmMoment *moment, const char *path)
+{
+  return moment->health != STM_HEALTH_OK && moment->health != STM_HEALTH_CREATING
+         && !g_hash_table_contains (view->removed_images, path);
+}
+
 static gboolean
 check_frozen_recorded (const StmModelView *view, const StmMoment *moment, GError **error)
 {
@@ -72,7 +81,8 @@ check_frozen_recorded (const StmModelView *view, const StmMoment *moment, GError
     {
       const char *frozen = moment->disks[i].frozen;
 
-      if (frozen != NULL && stm_model_view_image (view, frozen) == NULL)
+      if (frozen != NULL && stm_model_view_image (view, frozen) == NULL
+          && !may_be_unrecorded (view, moment, frozen))
         return refuse_missing (view, frozen,
                                moment->kind == STM_MOMENT_SNAPSHOT ? "snapshot" : "checkpoint",
                                moment->name, error);

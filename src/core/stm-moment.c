@@ -136,13 +136,28 @@ disk_is_sound (const StmMomentDisk *disk, GError **error)
 
   if ((guint) disk->mode > STM_MODE_BITMAP)
     return refuse_disk (disk, "has an unknown mode", error);
-  /* That of a checkpoint may have gone. */
-  if (disk->mode != STM_MODE_BITMAP && (disk->mode == STM_MODE_NONE) != (disk->frozen == NULL))
+  /* That of a checkpoint may have gone; that of an external snapshot see below. */
+  if ((disk->mode == STM_MODE_NONE && disk->frozen != NULL)
+      || (disk->mode == STM_MODE_INTERNAL && disk->frozen == NULL))
     return refuse_disk (disk, "has a frozen image that does not go with its mode", error);
   if (disk->mode == STM_MODE_INTERNAL && disk->tag == NULL)
     return refuse_disk (disk, "is internal and has no tag", error);
   if ((disk->mode == STM_MODE_BITMAP) != (disk->bitmap != NULL))
     return refuse_disk (disk, "has a bitmap that does not go with its mode", error);
+
+  return TRUE;
+}
+
+/* Of a snapshot that was redefined it may be unknown which image it froze: then it cannot be in
+ * order. */
+static gboolean
+frozen_are_known (const StmMoment *self, GError **error)
+{
+  if (self->health != STM_HEALTH_OK)
+    return TRUE;
+  for (gsize i = 0; i < self->n_disks; i++)
+    if (self->disks[i].mode == STM_MODE_EXTERNAL && self->disks[i].frozen == NULL)
+      return refuse_disk (&self->disks[i], "is external and has no frozen image", error);
 
   return TRUE;
 }
@@ -197,7 +212,7 @@ stm_moment_is_sound (const StmMoment *self, GError **error)
       return FALSE;
     }
 
-  return disks_are_sound (self->disks, self->n_disks, error);
+  return disks_are_sound (self->disks, self->n_disks, error) && frozen_are_known (self, error);
 }
 
 StmMoment *

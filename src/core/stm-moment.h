@@ -58,7 +58,9 @@ typedef struct
   StmDiskMode mode;
   const char *frozen; /* the image that holds the state, of a checkpoint the one in which its bitmap
                        * was begun (recorded as that, but not held by it); NULL when mode is none,
-                       * and when the image of a checkpoint is gone, and its record with it */
+                       * when the image of a checkpoint is gone, and its record with it, and when
+                       * it is not known which one an external snapshot froze: then, and when it is
+                       * not on record, the health is not ok */
   const char *overlay; /* the image made over it, NULL when there is none any more */
   const char *format;  /* of the frozen image; NULL when mode is none */
   const char *tag;     /* the name in the image of an internal snapshot, else NULL */

@@ -159,7 +159,9 @@ stm_planner_chain (const StmModel *model, const char *domain_id, const char *tar
   if (chain == NULL || chain->len == 0)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN,
-                   "image %s of disk '%s' has no record: define the domain again", path, target);
+                   "%s of disk '%s' has no record: put the file in place and define the domain, or "
+                   "redefine the snapshot, again",
+                   path != NULL ? path : "the image", target);
       return NULL;
     }
 
