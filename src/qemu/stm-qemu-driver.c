@@ -14,6 +14,7 @@
 #include "stm-endpoint-record.h"
 #include "stm-image-remove.h"
 #include "stm-image-survey.h"
+#include "stm-qemu-bitmaps.h"
 #include "stm-qemu-goto.h"
 #include "stm-qemu-marks.h"
 #include "stm-qemu-merge.h"
@@ -138,6 +139,13 @@ make_tags (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *policy,
 }
 
 static gboolean
+make_bitmaps (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *policy,
+              GCancellable *cancellable, GError **error)
+{
+  return stm_qemu_bitmaps_make (&STM_QEMU_DRIVER (driver)->setup, plan, policy, cancellable, error);
+}
+
+static gboolean
 go_to_tag (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy,
            GCancellable *cancellable, GError **error)
 {
@@ -191,6 +199,7 @@ stm_qemu_driver_iface_init (StmDriverInterface *iface)
   iface->survey = survey;
   iface->make_overlays = make_overlays;
   iface->make_tags = make_tags;
+  iface->make_bitmaps = make_bitmaps;
   iface->go_to_tag = go_to_tag;
   iface->abandon_marks = abandon_marks;
   iface->remove_mark = remove_mark;
