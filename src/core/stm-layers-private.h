@@ -1,4 +1,4 @@
-/* The graph itself, for the two files of StmLayers only.
+/* The graph itself, for the files of StmLayers only.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -7,6 +7,15 @@
 #include "stm-layers.h"
 
 typedef struct _StmLayer StmLayer;
+
+/* What is known of one bitmap in one image. */
+typedef enum
+{
+  STM_LINK_NONE, /* it is not there */
+  STM_LINK_RECORDING,
+  STM_LINK_RESTING, /* in order, but somebody made it stop recording */
+  STM_LINK_BROKEN,
+} StmLink;
 
 struct _StmLayer
 {
@@ -20,6 +29,7 @@ struct _StmLayer
   gboolean is_released;     /* hidden by this operation */
   gboolean is_gone;         /* out of the record */
   StmLayer *successor;      /* the layer that took its content and its place */
+  StmLayer *absorber;       /* the layer above that took its content, and not its place */
 
   /* From the survey, at the first look. */
   const StmFacts *facts;
@@ -27,6 +37,7 @@ struct _StmLayer
   const char *sharer;   /* name of another domain that has it on record */
   guint64 data;         /* bytes of guest data, as far as is known */
   guint64 allocation;
+  GHashTable *bitmaps; /* name -> StmLink, as they will be by now */
 
   char *why_kept;
 };
@@ -37,7 +48,8 @@ struct _StmLayers
   char *domain_id;
   GHashTable *by_path; /* path -> StmLayer, owned */
   const StmSurvey *survey;
-  GPtrArray *unlinked; /* StmLayer, in the order in which their files go */
+  GHashTable *released; /* set of ids: checkpoints whose bitmaps count no more */
+  GPtrArray *unlinked;  /* StmLayer, in the order in which their files go */
 };
 
 StmLayer *stm_layers_get (const StmLayers *self, const char *path);
@@ -51,6 +63,19 @@ void stm_layer_look (StmLayers *self, StmLayer *layer);
 void stm_layer_put_on (StmLayer *layer, StmLayer *below);
 void stm_layer_set_image (StmLayer *layer, StmImage *image); /* takes it */
 void stm_layer_leave (StmLayer *layer);
+/* Where what was begun in an image on record is to be found now; NULL: nowhere. */
+const StmLayer *stm_layer_home_now (const StmLayers *self, const char *path);
+
+/* stm-layers-bitmaps.c. Of layers that were looked at. */
+void stm_layer_note_bitmaps (StmLayer *layer);
+char *stm_layer_find_commit_bitmap (const StmLayers *self, const StmLayer *lower,
+                                    const StmLayer *upper); /* what a commit would spoil */
+char *
+stm_layer_find_stream_bitmap (const StmLayers *self, const StmLayer *lower, const StmLayer *upper);
+/* The names that the step must have; the lower layer then has them. */
+GStrv stm_layer_commit_bitmaps (const StmLayers *self, StmLayer *lower, const StmLayer *upper);
+GStrv
+stm_layer_stream_bitmaps (const StmLayers *self, const StmLayer *lower, const StmLayer *upper);
 
 /* stm-layers-rules.c. They look at the layers first. */
 typedef enum

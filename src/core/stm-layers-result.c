@@ -17,12 +17,32 @@ layer_now (const StmLayers *self, const char *path)
   return layer == NULL || layer->is_gone ? NULL : layer;
 }
 
+/* The record of a layer goes with its content, up or down. */
+const StmLayer *
+stm_layer_home_now (const StmLayers *self, const char *path)
+{
+  const StmLayer *layer = stm_layers_get (self, path);
+
+  while (layer != NULL && layer->is_gone)
+    layer = layer->successor != NULL ? layer->successor : layer->absorber;
+
+  return layer;
+}
+
 const char *
 stm_layers_path_now (const StmLayers *self, const char *path)
 {
   const StmLayer *layer = layer_now (self, path);
 
   return layer == NULL ? NULL : layer->image->path;
+}
+
+StmImage *
+stm_layers_image_now (const StmLayers *self, const char *path)
+{
+  const StmLayer *layer = stm_layers_get (self, path);
+
+  return layer == NULL || layer->is_gone ? NULL : layer->image;
 }
 
 void
@@ -51,31 +71,85 @@ has_moved (const StmLayers *self, const char *path)
   return layer != NULL && layer->is_gone;
 }
 
+static void
+add_users (const StmLayers *self, const char *path, GHashTable *moments)
+{
+  g_autoptr (GArray) users = stm_model_image_users (self->model, path);
+
+  for (guint i = 0; i < users->len; i++)
+    {
+      const StmImageUser *user = &g_array_index (users, StmImageUser, i);
+
+      if (user->moment_id != NULL && g_str_equal (user->domain_id, self->domain_id))
+        g_hash_table_add (moments, (gpointer) stm_tree_get (
+                                       stm_model_tree (self->model, self->domain_id, user->kind),
+                                       user->moment_id));
+    }
+}
+
+/* A moment names the image that it freezes, and one that stands on that. */
+void
+stm_layers_list_moved (const StmLayers *self, GHashTable *moments)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->by_path);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const StmLayer *layer = value;
+
+      if (!layer->is_gone)
+        continue;
+      add_users (self, layer->recorded->path, moments);
+      if (layer->recorded->backing != NULL)
+        add_users (self, layer->recorded->backing, moments);
+    }
+}
+
+static gboolean
+move_disk (const StmLayers *self, StmMomentDisk *disk)
+{
+  gboolean is_changed = FALSE;
+
+  if (has_moved (self, disk->frozen))
+    {
+      const StmLayer *now = disk->mode == STM_MODE_BITMAP ? stm_layer_home_now (self, disk->frozen)
+                                                          : layer_now (self, disk->frozen);
+
+      g_return_val_if_fail (now != NULL || disk->mode == STM_MODE_BITMAP, FALSE);
+      disk->frozen = now == NULL ? NULL : now->image->path;
+      disk->format = now == NULL ? NULL : now->image->format;
+      is_changed = TRUE;
+    }
+  if (has_moved (self, disk->overlay))
+    {
+      disk->overlay = stm_layers_path_now (self, disk->overlay);
+      is_changed = TRUE;
+    }
+
+  return is_changed;
+}
+
 StmMoment *
 stm_layers_move_moment (const StmLayers *self, const StmMoment *moment)
 {
   g_autofree StmMomentDisk *disks = g_memdup2 (moment->disks, moment->n_disks * sizeof *disks);
   gboolean is_changed = FALSE;
+  gboolean is_lost = FALSE;
 
   for (gsize i = 0; i < moment->n_disks; i++)
     {
-      if (has_moved (self, disks[i].frozen))
-        {
-          const StmLayer *now = layer_now (self, disks[i].frozen);
-
-          g_return_val_if_fail (now != NULL, NULL);
-          disks[i].frozen = now->image->path;
-          disks[i].format = now->image->format;
-          is_changed = TRUE;
-        }
-      if (has_moved (self, disks[i].overlay))
-        {
-          disks[i].overlay = stm_layers_path_now (self, disks[i].overlay);
-          is_changed = TRUE;
-        }
+      is_changed |= move_disk (self, &disks[i]);
+      is_lost |= disks[i].mode == STM_MODE_BITMAP && disks[i].frozen == NULL;
     }
+  if (!is_changed)
+    return NULL;
 
-  return is_changed ? stm_moment_with_disks (moment, disks, moment->n_disks) : NULL;
+  g_autoptr (StmMoment) moved = stm_moment_with_disks (moment, disks, moment->n_disks);
+
+  return is_lost ? stm_moment_with_state (moved, moved->state, STM_HEALTH_MISSING)
+                 : g_steal_pointer (&moved);
 }
 
 StmDomain *

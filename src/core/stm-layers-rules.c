@@ -26,15 +26,13 @@ find_holder_outside (const StmLayer *layer)
 }
 
 static char *
-find_contents (const StmLayer *layer)
+find_tags (const StmLayer *layer)
 {
-  if (layer->facts->tags->len > 0)
-    return g_strdup_printf ("%s holds %u internal snapshots", layer->image->path,
-                            layer->facts->tags->len);
-  if (layer->facts->bitmaps->len > 0)
-    return g_strdup_printf ("%s holds %u bitmaps", layer->image->path, layer->facts->bitmaps->len);
+  if (layer->facts == NULL || layer->facts->tags->len == 0)
+    return NULL;
 
-  return NULL;
+  return g_strdup_printf ("%s holds %u internal snapshots", layer->image->path,
+                          layer->facts->tags->len);
 }
 
 /* Bitmaps are no obstacle here: they tell of changes to data that goes. */
@@ -50,12 +48,8 @@ stm_layer_find_unlink_obstacle (StmLayers *self, StmLayer *layer)
                             layer->image->path);
 
   char *holder = find_holder_outside (layer);
-  if (holder != NULL)
-    return holder;
-  if (layer->facts != NULL && layer->facts->tags->len > 0)
-    return find_contents (layer);
 
-  return NULL;
+  return holder != NULL ? holder : find_tags (layer);
 }
 
 char *
@@ -95,9 +89,9 @@ find_merge_obstacle (const StmLayer *lower, const StmLayer *upper)
   char *obstacle = find_holder_outside (lower);
 
   if (obstacle == NULL)
-    obstacle = find_contents (lower);
+    obstacle = find_tags (lower);
   if (obstacle == NULL)
-    obstacle = find_contents (upper);
+    obstacle = find_tags (upper);
   if (obstacle == NULL && upper->sharer != NULL)
     obstacle = g_strdup_printf ("domain '%s' has %s on record too", upper->sharer,
                                 upper->image->path);
@@ -127,7 +121,6 @@ static char *
 find_commit_obstacle (StmLayers *self, const StmLayer *lower, const StmLayer *upper)
 {
   g_autoptr (GPtrArray) children = stm_layer_children (upper);
-  char *obstacle = NULL;
 
   if (upper->image->origin != STM_IMAGE_MADE)
     return g_strdup_printf ("%s was not made by this service, and so is never removed",
@@ -138,6 +131,8 @@ find_commit_obstacle (StmLayers *self, const StmLayer *lower, const StmLayer *up
     return g_strdup_printf ("%s is larger than %s on it", lower->image->path, upper->image->path);
   if (children->len > MAX_CHILDREN_OF_COMMIT)
     return g_strdup_printf ("%u images stand on %s", children->len, upper->image->path);
+
+  char *obstacle = stm_layer_find_commit_bitmap (self, lower, upper);
   for (guint i = 0; obstacle == NULL && i < children->len; i++)
     obstacle = find_child_obstacle (self, children->pdata[i]);
 
@@ -147,7 +142,7 @@ find_commit_obstacle (StmLayers *self, const StmLayer *lower, const StmLayer *up
 /* `upper` takes the content of `lower`, whose file goes. What stands on `upper`, known or not, sees
  * no difference. */
 static char *
-find_stream_obstacle (const StmLayer *lower, const StmLayer *upper)
+find_stream_obstacle (const StmLayers *self, const StmLayer *lower, const StmLayer *upper)
 {
   if (lower->image->origin != STM_IMAGE_MADE)
     return g_strdup_printf ("%s was not made by this service, and so is never removed",
@@ -155,7 +150,7 @@ find_stream_obstacle (const StmLayer *lower, const StmLayer *upper)
   if (!g_str_equal (upper->image->format, "qcow2"))
     return g_strdup_printf ("%s is not qcow2", upper->image->path);
 
-  return NULL;
+  return stm_layer_find_stream_bitmap (self, lower, upper);
 }
 
 /* The cheaper of the ways that are safe. */
@@ -169,7 +164,7 @@ stm_layer_choose_merge (StmLayers *self, StmLayer *lower, StmLayer *upper, char 
     return STM_MERGE_NONE;
 
   g_autofree char *commit_obstacle = find_commit_obstacle (self, lower, upper);
-  g_autofree char *stream_obstacle = find_stream_obstacle (lower, upper);
+  g_autofree char *stream_obstacle = find_stream_obstacle (self, lower, upper);
   if (stream_obstacle == NULL && (commit_obstacle != NULL || lower->data <= upper->data))
     return STM_MERGE_STREAM;
   if (commit_obstacle == NULL)

@@ -172,11 +172,13 @@ apply_commit (Settling *settling, StmLayer *lower, StmLayer *upper)
   g_autoptr (GPtrArray) layers = stm_layer_chain (settling->layers, upper);
   g_autoptr (GPtrArray) chain_images = images_of (layers);
   g_autoptr (GPtrArray) child_images = images_of (children);
+  g_auto (GStrv) bitmaps = stm_layer_commit_bitmaps (settling->layers, lower, upper);
   StmImage grown = *lower->image;
 
   stm_plan_add_step (settling->plan, &(StmStep){ .kind = STM_STEP_COMMIT,
                                                  .target = lower->image->target,
                                                  .image = upper->image,
+                                                 .bitmaps = bitmaps,
                                                  .chain = chain_images,
                                                  .children = child_images,
                                                  .bytes = upper->data });
@@ -203,16 +205,19 @@ apply_stream (Settling *settling, StmLayer *lower, StmLayer *upper)
 {
   g_autoptr (GPtrArray) layers = stm_layer_chain (settling->layers, upper);
   g_autoptr (GPtrArray) chain_images = images_of (layers);
+  g_auto (GStrv) bitmaps = stm_layer_stream_bitmaps (settling->layers, lower, upper);
 
   stm_plan_add_step (settling->plan, &(StmStep){ .kind = STM_STEP_STREAM,
                                                  .target = lower->image->target,
                                                  .image = lower->image,
+                                                 .bitmaps = bitmaps,
                                                  .chain = chain_images,
                                                  .bytes = lower->data });
   upper->allocation += growth (upper, lower->data, upper->image->capacity);
   upper->data = min_add (upper->data, lower->data, upper->image->capacity);
   stm_layer_set_image (upper, stm_image_with_backing (upper->image, lower->image->backing));
   stm_layer_put_on (upper, lower->below);
+  lower->absorber = upper;
   unlink_layer (settling->layers, lower);
 }
 

@@ -16,6 +16,7 @@ layer_free (gpointer data)
   stm_image_unref (layer->image);
   g_hash_table_unref (layer->above);
   g_clear_pointer (&layer->outsiders, g_ptr_array_unref);
+  g_clear_pointer (&layer->bitmaps, g_hash_table_unref);
   g_free (layer->why_kept);
   g_free (layer);
 }
@@ -53,10 +54,11 @@ link_layers (StmLayers *self)
     }
 }
 
+/* Checkpoints hold nothing: their bitmaps go where the content goes. */
 static void
-hold_by_moments (StmLayers *self, StmMomentKind kind)
+hold_by_snapshots (StmLayers *self)
 {
-  const StmTree *tree = stm_model_tree (self->model, self->domain_id, kind);
+  const StmTree *tree = stm_model_tree (self->model, self->domain_id, STM_MOMENT_SNAPSHOT);
   g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
 
   for (guint i = 0; i < moments->len; i++)
@@ -113,6 +115,7 @@ stm_layers_new (const StmModel *model, const char *domain_id)
   self->model = model;
   self->domain_id = g_strdup (domain_id);
   self->unlinked = g_ptr_array_new ();
+  self->released = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->by_path = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, layer_free);
   for (guint i = 0; i < images->len; i++)
     {
@@ -121,8 +124,7 @@ stm_layers_new (const StmModel *model, const char *domain_id)
       g_hash_table_insert (self->by_path, g_strdup (image->path), layer_new (image));
     }
   link_layers (self);
-  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
-    hold_by_moments (self, kind);
+  hold_by_snapshots (self);
   hold_by_disks (self);
   mark_orphans (self);
 
@@ -136,6 +138,7 @@ stm_layers_free (StmLayers *self)
     return;
   g_hash_table_unref (self->by_path);
   g_ptr_array_unref (self->unlinked);
+  g_hash_table_unref (self->released);
   g_free (self->domain_id);
   g_free (self);
 }
@@ -191,6 +194,12 @@ void
 stm_layers_release_active (StmLayers *self, const char *path)
 {
   release (stm_layers_get (self, path));
+}
+
+void
+stm_layers_release_checkpoint (StmLayers *self, const StmMoment *checkpoint)
+{
+  g_hash_table_add (self->released, g_strdup (checkpoint->id));
 }
 
 gboolean
@@ -330,6 +339,7 @@ stm_layer_look (StmLayers *self, StmLayer *layer)
   layer->outsiders = g_ptr_array_new_with_free_func (g_free);
   layer->facts = stm_survey_get (self->survey, path);
   layer->sharer = find_sharer (self, path);
+  stm_layer_note_bitmaps (layer);
   for (guint i = 0; i < children->len; i++)
     add_outsider (self, layer, children->pdata[i]);
   if (layer->facts == NULL)

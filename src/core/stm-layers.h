@@ -26,6 +26,8 @@ void stm_layers_free (StmLayers *self);
 void stm_layers_release_moment (StmLayers *self, const StmMoment *moment);
 /* One disk lets go of its active image. */
 void stm_layers_release_active (StmLayers *self, const char *path);
+/* Its bitmaps are to go: nothing is done for them, and they keep nothing from being done. */
+void stm_layers_release_checkpoint (StmLayers *self, const StmMoment *checkpoint);
 /* What stm_layers_settle() must know about: StmImage, referenced. */
 GPtrArray *stm_layers_list_concerned (const StmLayers *self);
 
@@ -53,8 +55,14 @@ void stm_layers_forget (StmLayers *self, StmPlan *plan);
 
 /* What came out of it. The path where the content of an image is now; NULL: nowhere. */
 const char *stm_layers_path_now (const StmLayers *self, const char *path);
+/* The record of an image that is still there under its path; NULL: none is. Borrowed. */
+StmImage *stm_layers_image_now (const StmLayers *self, const char *path);
+/* The moments that name an image which is not there any more: StmMoment, borrowed, added to the
+ * set. */
+void stm_layers_list_moved (const StmLayers *self, GHashTable *moments);
 void stm_layers_fill_images (const StmLayers *self, StmChange *change);
-/* The moment, or the domain, with other images where they have moved; NULL when none has. */
+/* The moment, or the domain, with other images where they have moved; NULL when none has. A
+ * checkpoint that was begun in an image which is nowhere any more is MISSING. */
 StmMoment *stm_layers_move_moment (const StmLayers *self, const StmMoment *moment);
 StmDomain *stm_layers_move_domain (const StmLayers *self, const StmDomain *domain);
 

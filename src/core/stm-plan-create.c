@@ -9,6 +9,7 @@
 #include "stm-planner.h"
 
 #include "stemma-error.h"
+#include "stm-checkpoints.h"
 #include "stm-create-disks.h"
 #include "stm-image-check.h"
 #include "stm-planner-shared.h"
@@ -32,7 +33,8 @@ prepare_disks (const StmModel *model, const StmDomain *domain, const StmCreateRe
   g_autofree char *name = stm_naming_moment (tree, request->name, /* now= */ 0, error);
 
   if (name == NULL || !stm_planner_check_settled (model, domain->id, /* ignored= */ NULL, error)
-      || !stm_planner_check_room (model, domain->id, error))
+      || !stm_planner_check_room (model, domain->id, error)
+      || !stm_checkpoints_check_beside (model, domain, request, error))
     return NULL;
 
   g_autoptr (GArray) picks = stm_create_pick_disks (domain, request, error);
@@ -291,7 +293,8 @@ stm_plan_create (const StmModel *model, const StmSurvey *survey, const char *dom
   draft_start (&draft, model, survey, domain, context);
   if (!draft_disks (&draft, picks, STM_MODE_INTERNAL, error)
       || !draft_disks (&draft, picks, STM_MODE_EXTERNAL, error)
-      || !draft_changes (&draft, request, error))
+      || !draft_changes (&draft, request, error)
+      || !stm_checkpoints_begin_beside (model, survey, domain, request, context, plan, error))
     return NULL;
 
   return g_steal_pointer (&plan);

@@ -1,5 +1,5 @@
 /* Plans the return of a machine that is off to a snapshot: on each of its disks a new overlay over
- * the image that the snapshot froze.
+ * the image that the snapshot froze, or that image itself brought to its internal snapshot.
  *
  * Title, description and name of the domain stay what they are, also when the definition of the
  * snapshot comes back. Pure, main loop.
@@ -8,6 +8,7 @@
  */
 #include "stm-planner.h"
 
+#include "stm-checkpoints.h"
 #include "stm-image-check.h"
 #include "stm-planner-shared.h"
 #include "stm-revert.h"
@@ -36,8 +37,34 @@ stm_plan_revert_prepare (const StmModel *model, const char *domain_id,
   return images;
 }
 
+static gboolean
+plan_overlay (const StmRevert *self, StmPlan *plan, const StmRevertDisk *concern, StmNaming *naming,
+              StmDisk *disk, GError **error)
+{
+  g_autoptr (GPtrArray)
+      chain = stm_model_chain_from (self->model, self->domain->id, concern->frozen->path);
+
+  if (!stm_image_check_chain (chain, self->survey, STM_CHECK_UNCHANGED, error))
+    return FALSE;
+  if (concern->stays)
+    return TRUE;
+
+  g_autofree char *path = stm_naming_overlay (naming, concern->frozen->path, self->target->name,
+                                              error);
+  const StmImage *overlay = path == NULL
+                                ? NULL
+                                : stm_planner_add_overlay (plan, concern->disk, chain, path, error);
+  if (overlay == NULL)
+    return FALSE;
+  disk->source = overlay->path;
+  disk->format = overlay->format;
+  disk->next_index++;
+
+  return TRUE;
+}
+
 /* Overlays over what the target froze. Gives the disks of the domain afterwards, whose texts stay
- * those of the domain and of the plan. */
+ * those of the domain, the model and the plan. */
 static StmDisk *
 plan_overlays (const StmRevert *self, StmPlan *plan, GError **error)
 {
@@ -48,26 +75,16 @@ plan_overlays (const StmRevert *self, StmPlan *plan, GError **error)
   for (guint i = 0; i < self->concerns->len; i++)
     {
       const StmRevertDisk *concern = &g_array_index (self->concerns, StmRevertDisk, i);
-      g_autoptr (GPtrArray)
-          chain = stm_model_chain_from (self->model, self->domain->id, concern->frozen->path);
-
-      if (!stm_image_check_chain (chain, self->survey, STM_CHECK_UNCHANGED, error))
-        return NULL;
-      if (concern->stays)
-        continue;
-
-      g_autofree char *path = stm_naming_overlay (naming, concern->frozen->path, self->target->name,
-                                                  error);
-      const StmImage *overlay = path == NULL ? NULL
-                                             : stm_planner_add_overlay (plan, concern->disk, chain,
-                                                                        path, error);
-      if (overlay == NULL)
-        return NULL;
-
       StmDisk *disk = &disks[concern->disk - self->domain->disks];
-      disk->source = overlay->path;
-      disk->format = overlay->format;
-      disk->next_index++;
+
+      if (concern->tag == NULL)
+        {
+          if (!plan_overlay (self, plan, concern, naming, disk, error))
+            return NULL;
+          continue;
+        }
+      disk->source = concern->frozen->path;
+      disk->format = concern->frozen->format;
     }
 
   return g_steal_pointer (&disks);
@@ -98,11 +115,16 @@ adopt_overlays (const StmMoment *target, const StmDomain *domain, const StmDisk 
   return is_changed ? stm_moment_with_disks (target, disks, target->n_disks) : NULL;
 }
 
+/* The target, and the snapshots that name an image which goes. */
 static void
-put_moments (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
+put_snapshots (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
 {
-  g_autoptr (GPtrArray) moments = stm_tree_subtree (self->tree, NULL);
+  g_autoptr (GHashTable) concerned = g_hash_table_new (NULL, NULL);
 
+  stm_layers_list_moved (self->layers, concerned);
+  g_hash_table_add (concerned, (gpointer) self->target);
+
+  g_autoptr (GPtrArray) moments = stm_checkpoints_sort (concerned);
   for (guint i = 0; i < moments->len; i++)
     {
       const StmMoment *moment = moments->pdata[i];
@@ -110,6 +132,8 @@ put_moments (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
       const StmMoment *present = moved != NULL ? moved : moment;
       g_autoptr (StmMoment) adopting = NULL;
 
+      if (moment->kind != STM_MOMENT_SNAPSHOT)
+        continue;
       if (moment == self->target)
         adopting = adopt_overlays (present, self->domain, new_disks);
       if (adopting != NULL)
@@ -122,11 +146,13 @@ put_moments (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
 static void
 put_domain (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks)
 {
-  gboolean has_overlays = stm_plan_n_steps_of (plan, STM_STEP_OVERLAY) > 0;
+  gboolean has_moved = FALSE;
   g_autoptr (StmDomain)
       domain = stm_planner_domain_with_disks (self->domain, new_disks, self->definition);
 
-  if (has_overlays || g_strcmp0 (self->definition, self->domain->definition) != 0)
+  for (gsize i = 0; i < self->domain->n_disks; i++)
+    has_moved |= g_strcmp0 (new_disks[i].source, self->domain->disks[i].source) != 0;
+  if (has_moved || g_strcmp0 (self->definition, self->domain->definition) != 0)
     stm_change_set_domain (plan->finish, domain);
   if (g_strcmp0 (stm_tree_current (self->tree), self->target->id) != 0)
     stm_change_set_current (plan->finish, self->target->id);
@@ -145,16 +171,27 @@ stm_plan_revert (const StmModel *model, const StmSurvey *survey, const char *dom
   plan->object_id = g_strdup (request->moment_id);
   self.layers = stm_layers_new (model, domain_id);
   stm_revert_find_staying (&self);
+  if (!stm_revert_check_internal (&self, error)
+      || !stm_revert_add_gotos (&self, plan, context, error))
+    return NULL;
 
   g_autofree StmDisk *new_disks = plan_overlays (&self, plan, error);
   if (new_disks == NULL || !stm_revert_check_unsaved (&self, error)
-      || !stm_revert_keep_state (&self, plan, context, error)
-      || !stm_revert_drop_actives (&self, plan, error))
+      || !stm_revert_keep_state (&self, plan, context, error))
     return NULL;
 
-  put_moments (&self, plan, new_disks);
+  stm_revert_add_untags (&self, plan);
+  if (!stm_revert_drop_actives (&self, plan, error))
+    return NULL;
+
+  stm_checkpoints_carry (plan, survey);
+  put_snapshots (&self, plan, new_disks);
+  if (!stm_revert_put_checkpoints (&self, plan, new_disks, error))
+    return NULL;
+
   put_domain (&self, plan, new_disks);
   stm_layers_fill_images (self.layers, plan->finish);
+  stm_revert_put_images (&self, plan);
 
   return g_steal_pointer (&plan);
 }

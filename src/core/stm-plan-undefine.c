@@ -1,5 +1,5 @@
-/* Plans that a domain leaves the service: alone, with its snapshots forgotten, or with them
- * deleted.
+/* Plans that a domain leaves the service: alone, with its snapshots and checkpoints forgotten, or
+ * with them deleted.
  *
  * The images of its disks stay in any case. Pure, main loop.
  *
@@ -28,7 +28,7 @@ check_no_moments (const StmModel *model, const StmDomain *domain, GError **error
   return FALSE;
 }
 
-/* The removal of all snapshots: of the record alone unless they are to be deleted. */
+/* The removal of all moments: of the record alone unless they are to be deleted. */
 static StmRemoval *
 start (const StmModel *model, const char *domain_id, const StmUndefineRequest *request,
        GError **error)
@@ -41,9 +41,16 @@ start (const StmModel *model, const char *domain_id, const StmUndefineRequest *r
 
   const StmTree *tree = stm_model_tree (model, domain_id, STM_MOMENT_SNAPSHOT);
   g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
+  g_autoptr (GPtrArray) checkpoints = stm_tree_subtree (
+      stm_model_tree (model, domain_id, STM_MOMENT_CHECKPOINT), NULL);
   gboolean metadata_only = request->moments != STM_MOMENTS_DELETE;
+  g_autoptr (StmRemoval)
+      removal = stm_removal_new (model, domain_id, moments, metadata_only, error);
 
-  return stm_removal_new (model, domain_id, moments, metadata_only, error);
+  if (removal != NULL)
+    stm_removal_add_checkpoints (removal, checkpoints);
+
+  return g_steal_pointer (&removal);
 }
 
 GPtrArray *

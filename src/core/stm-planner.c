@@ -74,11 +74,9 @@ stm_planner_get_snapshot (const StmModel *model, const char *domain_id, const ch
   return moment;
 }
 
-gboolean
-stm_planner_check_settled (const StmModel *model, const char *domain_id, GHashTable *ignored,
-                           GError **error)
+static gboolean
+check_tree_settled (const StmTree *tree, GHashTable *ignored, GError **error)
 {
-  const StmTree *tree = stm_model_tree (model, domain_id, STM_MOMENT_SNAPSHOT);
   g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
 
   for (guint i = 0; i < moments->len; i++)
@@ -90,11 +88,23 @@ stm_planner_check_settled (const StmModel *model, const char *domain_id, GHashTa
       if (ignored != NULL && g_hash_table_contains (ignored, moment->id))
         continue;
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
-                   "an operation on snapshot '%s' is not settled, it is in the state %s: wait for "
+                   "an operation on %s '%s' is not settled, it is in the state %s: wait for "
                    "its end, or let Manager.Check and Manager.Resolve settle it",
-                   moment->name, stm_moment_state_to_word (moment->state));
+                   moment->kind == STM_MOMENT_SNAPSHOT ? "snapshot" : "checkpoint", moment->name,
+                   stm_moment_state_to_word (moment->state));
       return FALSE;
     }
+
+  return TRUE;
+}
+
+gboolean
+stm_planner_check_settled (const StmModel *model, const char *domain_id, GHashTable *ignored,
+                           GError **error)
+{
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    if (!check_tree_settled (stm_model_tree (model, domain_id, kind), ignored, error))
+      return FALSE;
 
   return TRUE;
 }

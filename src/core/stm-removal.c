@@ -7,15 +7,18 @@
 #include "stm-removal.h"
 
 #include "stemma-error.h"
+#include "stm-checkpoints.h"
 #include "stm-planner-shared.h"
+#include "stm-unmark.h"
 
 struct _StmRemoval
 {
   const StmModel *model;
   const StmTree *tree; /* of snapshots */
   char *domain_id;
-  GPtrArray *moments; /* StmMoment */
-  GHashTable *ids;    /* of the moments, borrowed from them */
+  GPtrArray *moments;     /* StmMoment */
+  GHashTable *ids;        /* of the moments, borrowed from them */
+  GPtrArray *checkpoints; /* StmMoment, that go as well; NULL: none do */
   StmLayers *layers;
   gboolean metadata_only;
 };
@@ -86,8 +89,17 @@ stm_removal_free (StmRemoval *self)
   g_free (self->domain_id);
   g_clear_pointer (&self->moments, g_ptr_array_unref);
   g_clear_pointer (&self->ids, g_hash_table_unref);
+  g_clear_pointer (&self->checkpoints, g_ptr_array_unref);
   stm_layers_free (self->layers);
   g_free (self);
+}
+
+void
+stm_removal_add_checkpoints (StmRemoval *self, GPtrArray *checkpoints)
+{
+  self->checkpoints = g_ptr_array_ref (checkpoints);
+  for (guint i = 0; i < checkpoints->len; i++)
+    stm_layers_release_checkpoint (self->layers, checkpoints->pdata[i]);
 }
 
 GPtrArray *
@@ -96,7 +108,18 @@ stm_removal_images (const StmRemoval *self)
   if (self->metadata_only)
     return g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
 
-  return stm_layers_list_concerned (self->layers);
+  g_autoptr (GPtrArray) images = stm_layers_list_concerned (self->layers);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  if (self->checkpoints == NULL)
+    return g_steal_pointer (&images);
+
+  g_autoptr (GPtrArray)
+      marked = stm_unmark_list_images (self->model, self->domain_id, self->checkpoints);
+  GPtrArray *both = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
+  stm_planner_add_images (both, seen, images);
+  stm_planner_add_images (both, seen, marked);
+
+  return both;
 }
 
 gboolean
@@ -108,7 +131,10 @@ stm_removal_fill_steps (StmRemoval *self, const StmSurvey *survey, StmPlan *plan
       return TRUE;
     }
 
-  if (!stm_layers_settle (self->layers, survey, plan, error))
+  if (!stm_layers_settle (self->layers, survey, plan, error)
+      || (self->checkpoints != NULL
+          && !stm_unmark_plan (self->model, survey, self->domain_id, self->checkpoints,
+                               self->layers, plan, error)))
     return FALSE;
   for (guint i = 0; i < self->moments->len; i++)
     {
@@ -141,6 +167,8 @@ put_kept_moment (StmRemoval *self, StmPlan *plan, const StmMoment *moment)
   const char *parent = moment->kind == STM_MOMENT_SNAPSHOT ? nearest_kept (self, moment->parent)
                                                            : moment->parent;
 
+  if (moved != NULL && moved->health == STM_HEALTH_MISSING && moment->health != STM_HEALTH_MISSING)
+    stm_checkpoints_tell (plan, moment->name);
   if (g_strcmp0 (parent, moment->parent) != 0)
     {
       g_autoptr (StmMoment) adopted = stm_moment_with_parent (present, parent);
@@ -151,12 +179,23 @@ put_kept_moment (StmRemoval *self, StmPlan *plan, const StmMoment *moment)
     stm_change_put_moment (plan->finish, moved);
 }
 
+/* Those whose parent goes, and those that name an image which goes: no others are concerned. */
 static void
-put_kept_moments (StmRemoval *self, StmPlan *plan, StmMomentKind kind)
+put_kept_moments (StmRemoval *self, StmPlan *plan)
 {
-  const StmTree *tree = stm_model_tree (self->model, self->domain_id, kind);
-  g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
+  g_autoptr (GHashTable) concerned = g_hash_table_new (NULL, NULL);
 
+  stm_layers_list_moved (self->layers, concerned);
+  for (guint i = 0; i < self->moments->len; i++)
+    {
+      const char *id = ((StmMoment *) self->moments->pdata[i])->id;
+      const StmMoment *child = stm_tree_first_child (self->tree, id);
+
+      for (; child != NULL; child = stm_tree_next_sibling (self->tree, child->id))
+        g_hash_table_add (concerned, (gpointer) child);
+    }
+
+  g_autoptr (GPtrArray) moments = stm_checkpoints_sort (concerned);
   for (guint i = 0; i < moments->len; i++)
     {
       const StmMoment *moment = moments->pdata[i];
@@ -173,8 +212,7 @@ stm_removal_fill_finish (StmRemoval *self, StmPlan *plan)
   g_autoptr (StmDomain) moved = stm_layers_move_domain (self->layers, domain);
   const char *current = stm_tree_current (self->tree);
 
-  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
-    put_kept_moments (self, plan, kind);
+  put_kept_moments (self, plan);
   for (guint i = self->moments->len; i > 0; i--)
     stm_change_remove_moment (plan->finish, ((StmMoment *) self->moments->pdata[i - 1])->id);
   stm_layers_fill_images (self->layers, plan->finish);

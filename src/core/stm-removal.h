@@ -17,6 +17,10 @@ StmRemoval *stm_removal_new (const StmModel *model, const char *domain_id, GPtrA
                              gboolean metadata_only, GError **error);
 void stm_removal_free (StmRemoval *self);
 
+/* All checkpoints of the domain go as well, and their bitmaps with them unless only the record is
+ * concerned. StmMoment, referenced. Before the survey. */
+void stm_removal_add_checkpoints (StmRemoval *self, GPtrArray *checkpoints);
+
 /* What the survey must look at; empty when no image is touched. */
 GPtrArray *stm_removal_images (const StmRemoval *self);
 

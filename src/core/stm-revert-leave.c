@@ -12,8 +12,8 @@
 #include "stm-image-check.h"
 #include "stm-planner-shared.h"
 
-/* Proof that the active image shows what the other holds, and nothing else would be lost with it.
- */
+/* Proof that the active image shows what the other holds, and that nothing but bitmaps would be
+ * lost with it. */
 static gboolean
 shows_only (const StmRevert *self, const StmImage *active, const StmImage *below)
 {
@@ -22,20 +22,9 @@ shows_only (const StmRevert *self, const StmImage *active, const StmImage *below
   return active->origin == STM_IMAGE_MADE && below != NULL
          && g_strcmp0 (active->backing, below->path) == 0
          && stm_image_check (active, self->survey, STM_CHECK_MEMBER, NULL) && facts->data_bytes == 0
-         && facts->tags->len == 0 && facts->bitmaps->len == 0 && facts->capacity == below->capacity;
-}
-
-/* An image that a snapshot freezes must not be written to any longer than it has to. */
-static gboolean
-is_frozen (const StmRevert *self, const char *path)
-{
-  g_autoptr (GArray) users = stm_model_image_users (self->model, path);
-
-  for (guint i = 0; i < users->len; i++)
-    if (g_array_index (users, StmImageUser, i).moment_id != NULL)
-      return TRUE;
-
-  return FALSE;
+         && facts->capacity == below->capacity
+         /* With internal snapshots that are on record the image stays where it is. */
+         && (facts->tags->len == 0 || stm_revert_holds (self, active->path, STM_MODE_INTERNAL));
 }
 
 /* A machine that runs writes on to an image that is to be left, be it kept, dropped or unchanged so
@@ -58,13 +47,26 @@ stm_revert_find_staying (StmRevert *self)
     {
       StmRevertDisk *concern = &g_array_index (self->concerns, StmRevertDisk, i);
 
-      concern->stays = self->request->keep == NULL
-                       && shows_only (self, concern->active, concern->frozen)
-                       && !is_frozen (self, concern->active->path);
+      /* An image that a snapshot froze must not be written to any longer than it has to. */
+      if (concern->tag == NULL)
+        concern->stays = self->request->keep == NULL
+                         && shows_only (self, concern->active, concern->frozen)
+                         && !stm_revert_holds (self, concern->active->path, STM_MODE_EXTERNAL);
     }
 }
 
-/* Nothing was written since the current snapshot. */
+/* What the disk shows is an internal snapshot's, of its image or of the one just below. */
+static gboolean
+is_tagged (const StmRevert *self, const StmRevertDisk *concern)
+{
+  const StmImage *below = stm_model_get_image (self->model, self->domain->id,
+                                               concern->active->backing);
+
+  return stm_revert_is_tagged (self, concern->active->path)
+         || (shows_only (self, concern->active, below) && stm_revert_is_tagged (self, below->path));
+}
+
+/* Nothing was written since the current snapshot, or what is there is an internal one's. */
 static gboolean
 is_saved (const StmRevert *self, const StmRevertDisk *concern)
 {
@@ -74,11 +76,14 @@ is_saved (const StmRevert *self, const StmRevertDisk *concern)
                                    ? NULL
                                    : stm_moment_find_disk (current, concern->disk->target);
 
+  if (is_tagged (self, concern))
+    return TRUE;
   if (saved == NULL || saved->mode != STM_MODE_EXTERNAL)
     return FALSE;
 
-  return shows_only (self, concern->active,
-                     stm_model_get_image (self->model, self->domain->id, saved->frozen));
+  return stm_revert_find_foreign_bitmap (self, concern) == NULL
+         && shows_only (self, concern->active,
+                        stm_model_get_image (self->model, self->domain->id, saved->frozen));
 }
 
 /* With the active image go the layers below it that no snapshot holds. */
@@ -103,8 +108,11 @@ describe_unsaved (const StmRevert *self, const StmRevertDisk *concern)
     }
 
   g_autofree char *size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+  const char *bitmap = stm_revert_find_foreign_bitmap (self, concern);
 
-  return g_strdup_printf ("%s on '%s'", size, concern->disk->target);
+  return bitmap == NULL
+             ? g_strdup_printf ("%s on '%s'", size, concern->disk->target)
+             : g_strdup_printf ("%s and bitmap '%s' on '%s'", size, bitmap, concern->disk->target);
 }
 
 gboolean
@@ -169,6 +177,13 @@ drop_active (StmRevert *self, const StmRevertDisk *concern, StmPlan *plan, GErro
   return TRUE;
 }
 
+/* The disk gets another image. */
+static gboolean
+leaves (const StmRevertDisk *concern)
+{
+  return !concern->stays && concern->active != concern->frozen;
+}
+
 gboolean
 stm_revert_drop_actives (StmRevert *self, StmPlan *plan, GError **error)
 {
@@ -178,14 +193,14 @@ stm_revert_drop_actives (StmRevert *self, StmPlan *plan, GError **error)
     {
       const StmRevertDisk *concern = &g_array_index (self->concerns, StmRevertDisk, i);
 
-      if (!concern->stays)
+      if (leaves (concern))
         stm_layers_release_active (self->layers, concern->active->path);
     }
   for (guint i = 0; i < self->concerns->len; i++)
     {
       const StmRevertDisk *concern = &g_array_index (self->concerns, StmRevertDisk, i);
 
-      if (!concern->stays && !drop_active (self, concern, plan, error))
+      if (leaves (concern) && !drop_active (self, concern, plan, error))
         return FALSE;
     }
 
@@ -206,7 +221,8 @@ freeze_actives (const StmRevert *self)
       const StmRevertDisk *concern = &g_array_index (self->concerns, StmRevertDisk, i);
       StmMomentDisk *disk = &disks[concern->disk - self->domain->disks];
 
-      disk->mode = STM_MODE_EXTERNAL;
+      disk->mode = concern->kept_tag != NULL ? STM_MODE_INTERNAL : STM_MODE_EXTERNAL;
+      disk->tag = concern->kept_tag;
       disk->frozen = concern->active->path;
       disk->format = concern->active->format;
     }

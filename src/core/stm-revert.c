@@ -79,10 +79,13 @@ check_choices (const StmRevert *self, GError **error)
   return name != NULL && stm_planner_check_room (self->model, self->domain->id, error);
 }
 
+/* A block device has no place for an overlay, but may hold an internal snapshot. */
 static gboolean
-can_be_reverted (const StmDisk *disk)
+can_be_reverted (const StmDisk *disk, StmDiskMode mode)
 {
-  return disk != NULL && disk->kind == STM_SOURCE_FILE && !disk->is_read_only;
+  return disk != NULL && !disk->is_read_only
+         && (disk->kind == STM_SOURCE_FILE
+             || (disk->kind == STM_SOURCE_BLOCK && mode == STM_MODE_INTERNAL));
 }
 
 static gboolean
@@ -100,10 +103,7 @@ add_concern (StmRevert *self, const StmMomentDisk *wanted, GError **error)
 {
   const StmDisk *disk = stm_domain_find_disk (self->domain, wanted->target);
 
-  if (wanted->mode == STM_MODE_INTERNAL)
-    return refuse_target (self->target, STEMMA_ERROR_NOT_SUPPORTED,
-                          "it is internal to an image, which cannot be reverted to yet", error);
-  if (!can_be_reverted (disk))
+  if (!can_be_reverted (disk, wanted->mode))
     {
       g_autofree char *why = g_strdup_printf (
           "disk '%s' is not a writable disk with a file any more", wanted->target);
@@ -118,7 +118,8 @@ add_concern (StmRevert *self, const StmMomentDisk *wanted, GError **error)
   g_autoptr (GPtrArray) frozen = stm_planner_chain (self->model, self->domain->id, disk->target,
                                                     wanted->frozen, error);
   if (frozen == NULL
-      || !stm_planner_check_writers (self->model, self->domain->id, /* target= */ NULL,
+      || !stm_planner_check_writers (self->model, self->domain->id,
+                                     wanted->mode == STM_MODE_INTERNAL ? disk->target : NULL,
                                      wanted->frozen, error))
     return FALSE;
 
@@ -126,6 +127,7 @@ add_concern (StmRevert *self, const StmMomentDisk *wanted, GError **error)
     .disk = disk,
     .active = stm_model_get_image (self->model, self->domain->id, disk->source),
     .frozen = stm_model_get_image (self->model, self->domain->id, wanted->frozen),
+    .tag = wanted->tag,
   };
   g_array_append_val (self->concerns, concern);
 

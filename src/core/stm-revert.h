@@ -12,8 +12,14 @@ typedef struct
 {
   const StmDisk *disk;
   const StmImage *active;
-  const StmImage *frozen; /* by the target */
-  gboolean stays;         /* it stands empty on the frozen image already */
+  const StmImage *frozen; /* by the target; may be the active one when that is internal to it */
+  gboolean stays;         /* the disk shows what the target holds, and its image remains */
+
+  /* When the target is internal to the frozen image. Borrowed from the model and the plan. */
+  const char *tag;      /* of the target, else NULL */
+  gboolean goes;        /* the image has to be brought to it */
+  const char *fallback; /* tag of what the image has now, when it goes */
+  const char *kept_tag; /* tag that a snapshot of the state being left keeps, else NULL */
 } StmRevertDisk;
 
 /* One call of a planner function. */
@@ -42,5 +48,26 @@ gboolean stm_revert_check_unsaved (const StmRevert *self, GError **error);
 gboolean stm_revert_keep_state (const StmRevert *self, StmPlan *plan, const StmPlanContext *context,
                                 GError **error);
 gboolean stm_revert_drop_actives (StmRevert *self, StmPlan *plan, GError **error);
+
+/* stm-revert-checkpoints.c. A bitmap in order that would be lost with the active image, and that no
+ * checkpoint has; NULL: none. */
+const char *stm_revert_find_foreign_bitmap (const StmRevert *self, const StmRevertDisk *concern);
+/* When it is settled what becomes of the images: puts the checkpoints whose health changes.
+ * UNSAVED_STATE. */
+gboolean stm_revert_put_checkpoints (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks,
+                                     GError **error);
+
+/* stm-revert-internal.c: disks to which the target is internal. In this order: the first two before
+ * any other step, the third before files go, the last after all other changes of the images. */
+gboolean stm_revert_check_internal (StmRevert *self, GError **error);
+gboolean stm_revert_add_gotos (StmRevert *self, StmPlan *plan, const StmPlanContext *context,
+                               GError **error);
+void stm_revert_add_untags (const StmRevert *self, StmPlan *plan);
+void stm_revert_put_images (const StmRevert *self, StmPlan *plan);
+
+/* Whether a snapshot's disk of this mode counts on the image. */
+gboolean stm_revert_holds (const StmRevert *self, const char *path, StmDiskMode mode);
+/* Whether what the image has now is proven to be an internal snapshot's on record. */
+gboolean stm_revert_is_tagged (const StmRevert *self, const char *path);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StmRevert, stm_revert_clear)

@@ -12,6 +12,7 @@ typedef struct
 {
   char *plan_id;
   char *moment_id;
+  char *second_id;
   StmPlanContext context;
 } Ids;
 
@@ -20,6 +21,7 @@ ids_clear (Ids *ids)
 {
   g_free (ids->plan_id);
   g_free (ids->moment_id);
+  g_free (ids->second_id);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Ids, ids_clear)
@@ -27,10 +29,13 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Ids, ids_clear)
 static Ids
 ids_new (World *world)
 {
-  Ids ids = { .plan_id = world_new_id (world), .moment_id = world_new_id (world) };
+  Ids ids = { .plan_id = world_new_id (world),
+              .moment_id = world_new_id (world),
+              .second_id = world_new_id (world) };
 
   ids.context.plan_id = ids.plan_id;
   ids.context.moment_id = ids.moment_id;
+  ids.context.second_id = ids.second_id;
   ids.context.now = world->now;
 
   return ids;
@@ -84,6 +89,39 @@ world_plan_delete (World *world, const char *domain, const char *moment, StmDele
 }
 
 StmPlan *
+world_plan_checkpoint (World *world, const char *domain, const StmCreateCheckpointRequest *request,
+                       GError **error)
+{
+  g_auto (Ids) ids = ids_new (world);
+  const char *id = world_domain (world, domain)->id;
+  g_autoptr (GPtrArray)
+      images = stm_plan_create_checkpoint_prepare (world->model, id, request, error);
+
+  if (images == NULL)
+    return NULL;
+  g_autoptr (StmSurvey) survey = world_survey (world, images);
+
+  return stm_plan_create_checkpoint (world->model, survey, id, request, &ids.context, error);
+}
+
+StmPlan *
+world_plan_delete_checkpoint (World *world, const char *domain, const char *checkpoint,
+                              StmDeleteRequest request, GError **error)
+{
+  g_auto (Ids) ids = ids_new (world);
+  const char *id = world_domain (world, domain)->id;
+
+  request.moment_id = world_checkpoint (world, domain, checkpoint)->id;
+  g_autoptr (GPtrArray)
+      images = stm_plan_delete_checkpoint_prepare (world->model, id, &request, error);
+  if (images == NULL)
+    return NULL;
+  g_autoptr (StmSurvey) survey = world_survey (world, images);
+
+  return stm_plan_delete_checkpoint (world->model, survey, id, &request, &ids.context, error);
+}
+
+StmPlan *
 world_plan_undefine (World *world, const char *domain, StmMomentsChoice moments, GError **error)
 {
   g_auto (Ids) ids = ids_new (world);
@@ -105,23 +143,29 @@ base_of (const StmImage *image)
 }
 
 static void
+tell_names (GString *text, const char *opening, GStrv names, const char *closing)
+{
+  g_autofree char *joined = g_strjoinv (" ", names);
+
+  if (*joined != '\0')
+    g_string_append_printf (text, "%s%s%s", opening, joined, closing);
+}
+
+static void
 tell_step (GString *text, const StmStep *step)
 {
   switch (step->kind)
     {
     case STM_STEP_TAG:
-      g_string_append_printf (text, "tag %s@%s", base_of (step->image), step->name);
-      break;
     case STM_STEP_GOTO:
-      g_string_append_printf (text, "goto %s@%s (%s)", base_of (step->image), step->name,
-                              step->fallback);
-      break;
     case STM_STEP_UNTAG:
-      g_string_append_printf (text, "untag %s@%s", base_of (step->image), step->name);
+      g_string_append_printf (text, "mark %s %s", step->name, base_of (step->image));
       break;
     case STM_STEP_BITMAP:
+      g_string_append_printf (text, "bitmap %s %s", step->name, base_of (step->image));
+      break;
     case STM_STEP_UNBITMAP:
-      g_string_append_printf (text, "mark %s %s", step->name, base_of (step->image));
+      g_string_append_printf (text, "unbitmap %s %s", step->name, base_of (step->image));
       break;
     case STM_STEP_OVERLAY:
       g_string_append_printf (text, "overlay %s>%s", base_of (step->image),
@@ -144,6 +188,7 @@ tell_step (GString *text, const StmStep *step)
       g_string_append_printf (text, "unlink %s", base_of (step->image));
       break;
     }
+  tell_names (text, " [", step->bitmaps, "]");
 }
 
 char *
@@ -242,7 +287,7 @@ do_goto (World *world, const StmStep *step, GHashTable *doomed)
   world_assert_header (file, step->image);
   assert_children (world, file->path, doomed, NULL, NULL);
   g_assert_nonnull (world_find_tag (file, step->fallback));
-  g_assert_cmpuint (file->n_bitmaps, ==, 0);
+  g_assert_cmpuint (file->bitmaps->len, ==, 0);
   bring_to (file, step->name);
 }
 
@@ -279,6 +324,7 @@ do_overlay (World *world, const StmStep *step)
                     world_get_file (world, step->image->backing)->capacity);
   world_add_file (world, step->image->path, step->image->format, step->image->backing)->capacity =
       step->image->capacity;
+  world_do_overlay_bitmaps (world, step);
 }
 
 /* All files on `path` but the doomed are in `known`. */
@@ -312,12 +358,16 @@ do_commit (World *world, const StmPlan *plan, const StmStep *step, GHashTable *d
   assert_children (world, upper->path, doomed, NULL, step->children);
   assert_no_lasting_tags (plan, lower);
   assert_no_lasting_tags (plan, upper);
-  g_assert_cmpuint (lower->n_bitmaps + upper->n_bitmaps, ==, 0);
   g_assert_cmpuint (upper->capacity, >=, lower->capacity);
 
+  world_do_commit_begin (world, step);
   for (guint i = 0; i < n_blocks; i++)
     if (upper->blocks[i] != WORLD_HOLE)
-      lower->blocks[i] = upper->blocks[i];
+      {
+        lower->blocks[i] = upper->blocks[i];
+        world_note_write (lower, i);
+      }
+  world_do_commit_end (world, step, n_blocks == WORLD_BLOCKS);
   if (n_blocks < WORLD_BLOCKS)
     return;
 
@@ -343,11 +393,11 @@ do_stream (World *world, const StmPlan *plan, const StmStep *step, guint n_block
   g_assert_cmpstr (upper->format, ==, "qcow2");
   assert_no_lasting_tags (plan, lower);
   assert_no_lasting_tags (plan, upper);
-  g_assert_cmpuint (lower->n_bitmaps + upper->n_bitmaps, ==, 0);
 
   for (guint i = 0; i < n_blocks; i++)
     if (upper->blocks[i] == WORLD_HOLE)
       upper->blocks[i] = lower->blocks[i];
+  world_do_stream_end (world, step, n_blocks == WORLD_BLOCKS);
   if (n_blocks < WORLD_BLOCKS)
     return;
   g_free (upper->backing);
@@ -397,8 +447,12 @@ do_step (World *world, const StmPlan *plan, const StmStep *step, GHashTable *doo
   switch (step->kind)
     {
     case STM_STEP_BITMAP:
+      if (n_blocks == WORLD_BLOCKS)
+        world_do_bitmap (world, step);
+      break;
     case STM_STEP_UNBITMAP:
-      g_assert_not_reached ();
+      world_do_unbitmap (world, plan, step);
+      break;
     case STM_STEP_TAG:
       if (n_blocks == WORLD_BLOCKS)
         do_tag (world, step);

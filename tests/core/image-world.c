@@ -19,11 +19,21 @@ tag_free (gpointer data)
 }
 
 static void
+bitmap_free (gpointer data)
+{
+  WorldBitmap *bitmap = data;
+
+  g_free (bitmap->name);
+  g_free (bitmap);
+}
+
+static void
 file_free (gpointer data)
 {
   WorldFile *file = data;
 
   g_ptr_array_unref (file->tags);
+  g_ptr_array_unref (file->bitmaps);
   g_free (file->path);
   g_free (file->format);
   g_free (file->backing);
@@ -65,6 +75,7 @@ world_add_file (World *world, const char *path, const char *format, const char *
   file->inode = ++world->n_inodes;
   file->problem = -1;
   file->tags = g_ptr_array_new_with_free_func (tag_free);
+  file->bitmaps = g_ptr_array_new_with_free_func (bitmap_free);
   for (guint i = 0; i < WORLD_BLOCKS; i++)
     file->blocks[i] = WORLD_HOLE;
   g_hash_table_insert (world->files, file->path, file);
@@ -210,8 +221,15 @@ look_at (const World *world, const char *path)
                                                 .capacity = tag->capacity,
                                                 .is_present = is_present });
     }
-  for (guint i = 0; i < file->n_bitmaps; i++)
-    stm_facts_add_bitmap (facts, &(StmBitmapFacts){ 0 });
+  for (guint i = 0; i < file->bitmaps->len; i++)
+    {
+      const WorldBitmap *bitmap = file->bitmaps->pdata[i];
+
+      stm_facts_add_bitmap (facts, &(StmBitmapFacts){ .name = bitmap->name,
+                                                      .granularity = WORLD_BLOCK_SIZE,
+                                                      .is_recording = bitmap->is_recording,
+                                                      .is_broken = bitmap->is_broken });
+    }
   facts->free_bytes = world->free_bytes;
   facts->file_system = file->file_system;
   facts->device = 1;
@@ -350,7 +368,10 @@ world_put_image (World *world, const char *name, const StmImage *image)
 void
 world_write (World *world, const char *name, const char *target, int block, int value)
 {
-  world_get_file (world, world_disk (world, name, target)->source)->blocks[block] = value;
+  WorldFile *file = world_get_file (world, world_disk (world, name, target)->source);
+
+  file->blocks[block] = value;
+  world_note_write (file, block);
 }
 
 const StmTree *

@@ -26,6 +26,15 @@ typedef struct
   guint64 capacity;
 } WorldTag;
 
+/* A persistent dirty bitmap, with what it recorded. */
+typedef struct
+{
+  char *name;
+  gboolean is_recording;
+  gboolean is_broken;
+  gboolean blocks[WORLD_BLOCKS];
+} WorldBitmap;
+
 typedef struct
 {
   char *path;
@@ -35,7 +44,7 @@ typedef struct
   guint64 capacity;
   GPtrArray *tags; /* WorldTag */
   guint n_tags_made;
-  guint n_bitmaps;
+  GPtrArray *bitmaps; /* WorldBitmap */
   guint64 file_system;
   guint64 inode;
   gboolean is_written; /* by another process */
@@ -50,6 +59,7 @@ typedef struct
   guint n_ids;
   guint n_inodes;
   gint64 now;
+  gboolean kills_hard; /* half done steps leave bitmaps of what they wrote to broken */
 } World;
 
 World *world_new (void);
@@ -62,6 +72,14 @@ WorldFile *world_get_file (const World *world, const char *path);
 void world_remove_file (World *world, const char *path);
 void world_add_tag (WorldFile *file, const char *name);
 WorldTag *world_find_tag (const WorldFile *file, const char *name); /* NULL: none */
+/* Empty and recording. */
+WorldBitmap *world_add_bitmap (WorldFile *file, const char *name);
+WorldBitmap *world_find_bitmap (const WorldFile *file, const char *name); /* NULL: none */
+gboolean world_bitmap_is_in_order (const WorldBitmap *bitmap);            /* NULL: not */
+/* Data comes to the block: what records notes it. */
+void world_note_write (WorldFile *file, guint block);
+/* Whoever had the file open for writing was killed. */
+void world_break_bitmaps (WorldFile *file);
 /* What a guest would read; holes at the end of the chain read as 0. */
 void world_read (const World *world, const char *path, int *out_blocks);
 /* The same, were the image brought back to its internal snapshot. */
@@ -87,6 +105,16 @@ const StmTree *world_tree (const World *world, const char *domain);
 const StmMoment *world_moment (const World *world, const char *domain, const char *name);
 void world_put_moment (World *world, const char *domain, const StmMoment *moment);
 
+/* Checkpoints, by name. */
+const StmTree *world_checkpoints (const World *world, const char *domain);
+const StmMoment *world_checkpoint (const World *world, const char *domain, const char *name);
+/* What a backup since the checkpoint would take from the disk: the union of its bitmap from the
+ * active image down to where it was begun. FALSE when a link of that is not in order. */
+gboolean world_read_checkpoint (const World *world, const char *domain, const StmMoment *checkpoint,
+                                const char *target, gboolean *out_blocks);
+/* Looks at all images of the domain, and puts on record what that shows of its checkpoints. */
+void world_look (World *world, const char *domain);
+
 /* Plans. */
 StmPlan *world_plan_create (World *world, const char *domain, const StmCreateRequest *request,
                             GError **error);
@@ -94,10 +122,14 @@ StmPlan *world_plan_revert (World *world, const char *domain, const char *moment
                             StmRevertRequest request, GError **error);
 StmPlan *world_plan_delete (World *world, const char *domain, const char *moment,
                             StmDeleteRequest request, GError **error);
+StmPlan *world_plan_checkpoint (World *world, const char *domain,
+                                const StmCreateCheckpointRequest *request, GError **error);
+StmPlan *world_plan_delete_checkpoint (World *world, const char *domain, const char *checkpoint,
+                                       StmDeleteRequest request, GError **error);
 StmPlan *
 world_plan_undefine (World *world, const char *domain, StmMomentsChoice moments, GError **error);
-/* The steps on one line: "overlay b>a, commit c>b (d e), stream b>c, unlink c, keep b", base names
- * only. */
+/* The steps on one line: "overlay b>a [bitmap], commit c>b (d e), stream b>c, unlink c, keep b",
+ * base names only. */
 char *world_tell (const StmPlan *plan);
 
 /* Does the whole plan: begin, steps, finish, unlinks; the plan goes through a variant now and then.
@@ -113,6 +145,18 @@ void world_apply (World *world, const StmChange *change);
 void world_create (World *world, const char *domain, const char *name);
 void world_revert (World *world, const char *domain, const char *name);
 char *world_delete (World *world, const char *domain, const char *name, StmDeleteScope scope);
+void world_make_checkpoint (World *world, const char *domain, const char *name);
+char *
+world_delete_checkpoint (World *world, const char *domain, const char *name, StmDeleteScope scope);
+
+/* The parts of steps that are about bitmaps; called when the data is where it is to be, but for
+ * commit_begin. `is_whole`: not half done. */
+void world_do_bitmap (World *world, const StmStep *step);
+void world_do_unbitmap (World *world, const StmPlan *plan, const StmStep *step);
+void world_do_overlay_bitmaps (World *world, const StmStep *step);
+void world_do_commit_begin (World *world, const StmStep *step);
+void world_do_commit_end (World *world, const StmStep *step, gboolean is_whole);
+void world_do_stream_end (World *world, const StmStep *step, gboolean is_whole);
 
 /* Compares the records with the headers, and the holders with the files that are there. */
 void world_check (const World *world);

@@ -80,13 +80,13 @@ tag_in_upper (World *world)
 static void
 bitmap_in_lower (World *world)
 {
-  world_get_file (world, LOWER)->n_bitmaps = 1;
+  world_add_bitmap (world_get_file (world, LOWER), WORLD_FOREIGN)->is_recording = FALSE;
 }
 
 static void
 bitmap_in_upper (World *world)
 {
-  world_get_file (world, UPPER)->n_bitmaps = 1;
+  world_add_bitmap (world_get_file (world, UPPER), WORLD_FOREIGN)->is_recording = FALSE;
 }
 
 static void
@@ -196,8 +196,8 @@ static const struct
   { "an unknown image on the upper", stranger_on_upper, STREAM },
   { "a tag in the lower", tag_in_lower, KEEP },
   { "a tag in the upper", tag_in_upper, KEEP },
-  { "a bitmap in the lower", bitmap_in_lower, KEEP },
-  { "a bitmap in the upper", bitmap_in_upper, KEEP },
+  { "a bitmap at rest in the lower", bitmap_in_lower, COMMIT },
+  { "a bitmap at rest in the upper", bitmap_in_upper, STREAM },
   { "the lower on record elsewhere", lower_recorded_elsewhere, KEEP },
   { "the upper on record elsewhere", upper_recorded_elsewhere, KEEP },
   { "a child of the upper on record elsewhere", child_recorded_elsewhere, STREAM },
