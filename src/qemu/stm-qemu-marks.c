@@ -6,6 +6,7 @@
  */
 #include "stm-qemu-marks.h"
 
+#include "stm-image-repair.h"
 #include "stm-qemu-bitmaps.h"
 #include "stm-qemu-goto.h"
 #include "stm-qemu-tags.h"
@@ -56,7 +57,21 @@ remove_tags (Abandoning *self)
       const StmStep *step = g_ptr_array_index (self->plan->steps, i);
 
       if (step->kind == STM_STEP_TAG && !g_hash_table_contains (self->away, step->image->path))
-        (void) stm_qemu_tags_remove (self->setup, step, self->policy, get_place (self));
+        (void) stm_qemu_tags_abandon (self->setup, self->plan, step, self->policy,
+                                      get_place (self));
+    }
+}
+
+/* Any try to go to a tag may have been cut off. What stays of it harms nobody. */
+static void
+repair (Abandoning *self)
+{
+  for (guint i = 0; i < self->plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (self->plan->steps, i);
+
+      if (step->kind == STM_STEP_GOTO && !g_hash_table_contains (self->away, step->image->path))
+        (void) stm_image_repair_leaks (self->setup, step->image, self->policy, NULL);
     }
 }
 
@@ -73,6 +88,7 @@ stm_qemu_marks_abandon (const StmQemuSetup *setup, const StmPlan *plan, const St
 
   bring_back (&self);
   remove_tags (&self);
+  repair (&self);
   (void) stm_qemu_bitmaps_abandon (setup, plan, policy, get_place (&self));
   if (self.first == NULL)
     return TRUE;

@@ -10,6 +10,7 @@
 
 #include "stm-block-transaction.h"
 #include "stm-image-bitmaps.h"
+#include "stm-image-repair.h"
 #include "stm-image-tags.h"
 
 #include "stemma-error.h"
@@ -236,24 +237,61 @@ check_gone (const StmImageTags *tags, const char *name, GError **error)
   return FALSE;
 }
 
+/* The making or the removing of it was cut off, it may be. What that left harms nobody, so that it
+ * is no failure when it stays. */
 static gboolean
-remove_tag (const StmQemuSetup *setup, const StmImage *image, const char *name,
-            const StmPathPolicy *policy, GError **error)
+settle_gone (const StmQemuSetup *setup, StmImageTags *tags, const StmImage *image,
+             const StmPathPolicy *policy, GError **error)
 {
+  if (!stm_image_tags_sync (tags, policy, error))
+    return FALSE;
+  stm_image_tags_clear (tags);
+  (void) stm_image_repair_leaks (setup, image, policy, NULL);
+
+  return TRUE;
+}
+
+/* What is to be removed, and whether it may be. */
+typedef struct
+{
+  const StmImage *image;
+  const char *name;
+  gboolean is_proven; /* to be ours, whatever it shows */
+} Removal;
+
+/* Nobody writes to an image from when an operation made a tag until it is taken back. */
+static gboolean
+check_ours (const Removal *removal, const StmTagFacts *tag, GError **error)
+{
+  if (removal->is_proven || tag->is_present)
+    return TRUE;
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN,
+               "image %s was written since its internal snapshot \"%s\" was made, or another "
+               "program made that; it stays: delete it with qemu-img snapshot -d if it is not "
+               "needed",
+               removal->image->path, tag->name);
+  return FALSE;
+}
+
+static gboolean
+remove_tag (const StmQemuSetup *setup, const Removal *removal, const StmPathPolicy *policy,
+            GError **error)
+{
+  const StmImage *image = removal->image;
   g_auto (StmImageTags) before = { 0 };
   g_auto (StmImageTags) after = { 0 };
   const StmTagFacts *tag = NULL;
 
   if (!stm_image_tags_open (image, policy, /* cancellable= */ NULL, &before, error)
-      || !stm_image_tags_find (&before, name, &tag, error))
+      || !stm_image_tags_find (&before, removal->name, &tag, error))
     return FALSE;
-  /* It may have gone right before a crash. */
   if (tag == NULL)
-    return stm_image_tags_sync (&before, policy, error);
+    return settle_gone (setup, &before, image, policy, error);
 
-  return delete_tag (setup, &before, tag, error)
+  return check_ours (removal, tag, error) && delete_tag (setup, &before, tag, error)
          && stm_image_tags_open (image, policy, /* cancellable= */ NULL, &after, error)
-         && check_gone (&after, name, error) && stm_image_tags_sync (&after, policy, error);
+         && check_gone (&after, removal->name, error)
+         && stm_image_tags_sync (&after, policy, error);
 }
 
 /* What cannot be removed now is found again when the operation is taken back. */
@@ -265,8 +303,13 @@ roll_back (const StmQemuSetup *setup, GPtrArray *all, const StmPathPolicy *polic
       const Tagged *tagged = g_ptr_array_index (all, i);
 
       for (guint k = 0; k < tagged->names->len; k++)
-        (void) remove_tag (setup, tagged->image, g_ptr_array_index (tagged->names, k), policy,
-                           NULL);
+        {
+          const Removal removal = { .image = tagged->image,
+                                    .name = g_ptr_array_index (tagged->names, k),
+                                    .is_proven = TRUE };
+
+          (void) remove_tag (setup, &removal, policy, NULL);
+        }
     }
 }
 
@@ -295,10 +338,26 @@ stm_qemu_tags_make (const StmQemuSetup *setup, const StmPlan *plan, const StmPat
 }
 
 gboolean
+stm_qemu_tags_abandon (const StmQemuSetup *setup, const StmPlan *plan, const StmStep *step,
+                       const StmPathPolicy *policy, GError **error)
+{
+  g_return_val_if_fail (setup != NULL && plan != NULL && step != NULL && policy != NULL, FALSE);
+
+  /* A name that has the plan's id tells by itself. */
+  const Removal removal = { .image = step->image,
+                            .name = step->name,
+                            .is_proven = strstr (step->name, plan->id) != NULL };
+
+  return remove_tag (setup, &removal, policy, error);
+}
+
+gboolean
 stm_qemu_tags_remove (const StmQemuSetup *setup, const StmStep *step, const StmPathPolicy *policy,
                       GError **error)
 {
   g_return_val_if_fail (setup != NULL && step != NULL && policy != NULL, FALSE);
 
-  return remove_tag (setup, step->image, step->name, policy, error);
+  const Removal removal = { .image = step->image, .name = step->name, .is_proven = TRUE };
+
+  return remove_tag (setup, &removal, policy, error);
 }

@@ -17,7 +17,11 @@ gboolean
 stm_qemu_tags_make (const StmQemuSetup *setup, const StmPlan *plan, const StmPathPolicy *policy,
                     GCancellable *cancellable, GError **error);
 
-/* Removes the tag of a step, TAG or UNTAG; that it is not there is fine. Durable when it returns.
- */
+/* Removes what a TAG step of a plan made, and what it left when it was cut off. CHAIN_BROKEN, and
+ * the tag stays, when it is not proven to be what the step made. */
+gboolean stm_qemu_tags_abandon (const StmQemuSetup *setup, const StmPlan *plan, const StmStep *step,
+                                const StmPathPolicy *policy, GError **error);
+
+/* Does one UNTAG step; that the tag is not there is fine. Durable when it returns. */
 gboolean stm_qemu_tags_remove (const StmQemuSetup *setup, const StmStep *step,
                                const StmPathPolicy *policy, GError **error);

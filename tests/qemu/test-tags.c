@@ -500,6 +500,29 @@ test_taken_back_early (ImageFixture *self, gconstpointer unused)
   assert_tags (self, image, "first second");
 }
 
+/* A name that was taken by another program before the operation came to it is not the operation's
+ * to remove. */
+static void
+test_foreign_tag_stays (ImageFixture *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  g_autoptr (StmImage) image = make_image (self, "disk");
+  g_autoptr (StmPlan) plan = plan_new ();
+  g_autoptr (GError) error = NULL;
+
+  RUN ("qemu-img", "snapshot", "-c", "mine", image->path);
+  write_megabyte (image, 2, 0);
+  add_step (plan, STM_STEP_TAG, image, "mine", NULL);
+  assert_refused (self, plan, STEMMA_ERROR_ALREADY_EXISTS, "\"mine\"");
+  g_assert_false (stm_driver_abandon_marks (self->driver, plan, self->policy, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN);
+  g_assert_nonnull (strstr (error->message, "qemu-img snapshot -d"));
+  assert_tags (self, image, "mine");
+  assert_content (image, "29");
+}
+
 /* One image that is held elsewhere does not keep the other from being taken back, and keeps its
  * own way back. */
 static void
@@ -727,6 +750,7 @@ main (int argc, char **argv)
     { "/qemu/tags/images-of-all-kinds-go-to-their-tags", test_go_in_all_kinds },
     { "/qemu/tags/an-image-is-brought-back", test_taken_back },
     { "/qemu/tags/what-was-not-done-is-taken-back-too", test_taken_back_early },
+    { "/qemu/tags/a-tag-of-another-program-stays", test_foreign_tag_stays },
     { "/qemu/tags/an-image-that-cannot-be-brought-back-keeps-its-fallback",
       test_one_cannot_be_taken_back },
     { "/qemu/tags/going-is-refused-before-anything-is-touched", test_refused },

@@ -1,0 +1,36 @@
+/* Repairs reference counts.
+ *
+ * Called on workers, after an operation was cut off. QEMU's order of writes counts a cluster before
+ * it is used and drops it after, so that what was cut off has too many counted at the most. Only
+ * qemu-img can put that right.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-image-repair.h"
+
+#include "stm-image-tags.h"
+#include "stm-image-tool.h"
+
+gboolean
+stm_image_repair_leaks (const StmQemuSetup *setup, const StmImage *image,
+                        const StmPathPolicy *policy, GError **error)
+{
+  g_return_val_if_fail (setup != NULL && image != NULL && policy != NULL, FALSE);
+
+  static const char *const command[] = { "check", "-q", "-r", "leaks", NULL };
+  g_auto (StmImageTags) before = { 0 };
+  g_auto (StmImageTags) after = { 0 };
+  g_autofree char *attempt = g_strdup_printf ("freeing unused clusters of image %s", image->path);
+
+  if (!stm_image_tags_open (image, policy, /* cancellable= */ NULL, &before, error))
+    return FALSE;
+  if (before.facts->bitmaps->len > 0)
+    return TRUE;
+
+  return stm_image_tool_run_sync (
+             &(StmImageTool){
+                 .setup = setup, .path = image->path, .command = command, .attempt = attempt },
+             g_steal_fd (&before.fd), /* cancellable= */ NULL, error)
+         && stm_image_tags_open (image, policy, /* cancellable= */ NULL, &after, error)
+         && stm_image_tags_sync (&after, policy, error);
+}
