@@ -7,6 +7,8 @@
  *    the lower image flushed and synced.
  * 2. Each child's header comes to name the lower image, one after the other.
  *
+ * The bitmaps of the step go along in the first act: see stm-merge-bitmaps.h.
+ *
  * So a child that names the lower image proves that the first act is over. One job of QEMU's could
  * do both, but it writes the headers before the data is flushed: a crash in between would lose it.
  *
@@ -16,6 +18,7 @@
 
 #include "stm-block-job.h"
 #include "stm-image-lock.h"
+#include "stm-merge-bitmaps.h"
 
 #include "stemma-error.h"
 
@@ -36,12 +39,14 @@ typedef struct
   const StmImage *lower;
   GPtrArray *waiting; /* StmImage, borrowed: children that name the upper image */
   guint n_repointed;  /* children that name the lower image */
+  StmMergeBitmaps bitmaps;
 } Commit;
 
 static void
 commit_clear (Commit *self)
 {
   g_clear_pointer (&self->waiting, g_ptr_array_unref);
+  stm_merge_bitmaps_clear (&self->bitmaps);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Commit, commit_clear)
@@ -148,31 +153,80 @@ check_pair (const Commit *self, GError **error)
          && check_sizes (self, upper.capacity, lower.capacity, error);
 }
 
-/* *out_lower is the lower image, which stays open. */
 static gboolean
-open_chain (const Commit *self, StmBlockEndpoint *endpoint, StmImageAccess access,
-            StmBlockNode *out_lower, GError **error)
-{
-  StmBlockNode rest = 0;
-
-  if (!stm_merge_add_from (self->merge, endpoint, REST, &rest, error))
-    return FALSE;
-  *out_lower = stm_merge_add (self->merge, endpoint, LOWER, access, rest, error);
-
-  return *out_lower != 0;
-}
-
-/* The first act. */
-static gboolean
-push_down (const Commit *self, StmBlockEndpoint *endpoint, StmBlockNode lower, GError **error)
+check_bitmaps (Commit *self, GError **error)
 {
   const StmMerge *merge = self->merge;
-  StmBlockNode upper = stm_merge_add (merge, endpoint, UPPER, STM_IMAGE_READ, lower, error);
-  g_autofree char *attempt = g_strdup_printf ("commit of %s into %s", self->upper->path,
-                                              self->lower->path);
+
+  if (merge->step->bitmaps == NULL || *merge->step->bitmaps == NULL)
+    return TRUE;
+
+  return stm_merge_bitmaps_look (merge, UPPER, LOWER, &self->bitmaps, error)
+         && stm_merge_bitmaps_check_down (&self->bitmaps, error);
+}
+
+/* What the job that pushes down needs when it is about to end. */
+typedef struct
+{
+  const Commit *commit;
+  StmBlockEndpoint *endpoint;
+  StmBlockNode upper;
+  StmBlockNode lower;
+} Push;
+
+static gboolean
+carry_bitmaps (gpointer user_data, GError **error)
+{
+  const Push *push = user_data;
+
+  return stm_merge_bitmaps_carry_down (&push->commit->bitmaps, push->endpoint, push->upper,
+                                       push->lower, error);
+}
+
+static gboolean
+run_push (Push *push, const char *attempt, GError **error)
+{
+  const StmMerge *merge = push->commit->merge;
   g_autoptr (JsonObject) arguments = json_object_new ();
 
-  if (upper == 0)
+  stm_block_endpoint_set_node (arguments, "device", push->upper);
+  stm_block_endpoint_set_node (arguments, "base-node", push->lower);
+
+  return stm_block_job_run_sync (push->endpoint,
+                                 &(StmBlockJob){ .command = "block-commit",
+                                                 .arguments = arguments,
+                                                 .attempt = attempt,
+                                                 .progress = merge->progress,
+                                                 .bytes = merge->step->bytes,
+                                                 .prepare_end = carry_bitmaps,
+                                                 .user_data = push },
+                                 /* cancellable= */ NULL, error);
+}
+
+/* Here QEMU says what became of the lower image's bitmaps; when it ends it would not. */
+static gboolean
+close_lower (const Commit *self, StmBlockEndpoint *endpoint, StmBlockNode lower, StmBlockNode rest,
+             GError **error)
+{
+  return self->bitmaps.merge == NULL
+         || stm_block_endpoint_reopen_sync (endpoint, lower, rest, STM_IMAGE_READ, error);
+}
+
+/* The first act. `rest` is what the lower image stands on. */
+static gboolean
+push_down (Commit *self, StmBlockEndpoint *endpoint, StmBlockNode lower, StmBlockNode rest,
+           GError **error)
+{
+  const StmMerge *merge = self->merge;
+  gboolean completes = stm_merge_bitmaps_need_completion (&self->bitmaps);
+  StmBlockNode upper = stm_merge_add (merge, endpoint, UPPER,
+                                      completes ? STM_IMAGE_WRITE : STM_IMAGE_READ, lower, error);
+  g_autofree char *attempt = g_strdup_printf ("commit of %s into %s", self->upper->path,
+                                              self->lower->path);
+  Push push = { .commit = self, .endpoint = endpoint, .upper = upper, .lower = lower };
+
+  if (upper == 0
+      || (completes && !stm_merge_bitmaps_complete (&self->bitmaps, endpoint, upper, lower, error)))
     return FALSE;
 
   /* Point of no return: what was the lower image's own state is lost from here on. */
@@ -181,18 +235,12 @@ push_down (const Commit *self, StmBlockEndpoint *endpoint, StmBlockNode lower, G
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED, "%s: cancelled", attempt);
       return FALSE;
     }
-  stm_block_endpoint_set_node (arguments, "device", upper);
-  stm_block_endpoint_set_node (arguments, "base-node", lower);
 
-  return stm_block_job_run_sync (endpoint,
-                                 &(StmBlockJob){ .command = "block-commit",
-                                                 .arguments = arguments,
-                                                 .attempt = attempt,
-                                                 .progress = merge->progress,
-                                                 .bytes = merge->step->bytes },
-                                 /* cancellable= */ NULL, error)
+  return run_push (&push, attempt, error)
          && stm_block_endpoint_remove_image_sync (endpoint, upper, error)
-         && stm_merge_sync (merge, self->lower->path, error);
+         && close_lower (self, endpoint, lower, rest, error)
+         && stm_merge_sync (merge, self->lower->path, error)
+         && stm_merge_bitmaps_verify_down (&self->bitmaps, error);
 }
 
 /* A stream over nothing: with the child already on the lower image in the graph there is no data to
@@ -232,14 +280,17 @@ repoint (const Commit *self, StmBlockEndpoint *endpoint, const StmImage *child, 
 }
 
 static gboolean
-run (const Commit *self, StmBlockEndpoint *endpoint, GError **error)
+run (Commit *self, StmBlockEndpoint *endpoint, GError **error)
 {
   gboolean is_down = self->n_repointed > 0;
-  StmBlockNode lower = 0;
+  StmBlockNode rest = 0;
+  StmBlockNode lower;
 
-  if (!open_chain (self, endpoint, is_down ? STM_IMAGE_READ : STM_IMAGE_WRITE, &lower, error))
+  if (!stm_merge_add_from (self->merge, endpoint, REST, &rest, error))
     return FALSE;
-  if (!is_down && !push_down (self, endpoint, lower, error))
+  lower = stm_merge_add (self->merge, endpoint, LOWER, is_down ? STM_IMAGE_READ : STM_IMAGE_WRITE,
+                         rest, error);
+  if (lower == 0 || (!is_down && !push_down (self, endpoint, lower, rest, error)))
     return FALSE;
   for (guint i = 0; i < self->waiting->len; i++)
     if (!repoint (self, endpoint, self->waiting->pdata[i], lower, error))
@@ -294,7 +345,7 @@ check_grown (const Commit *self, GError **error)
 }
 
 static gboolean
-work (const Commit *self, GError **error)
+work (Commit *self, GError **error)
 {
   g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (self->merge->setup, error);
 
@@ -321,7 +372,7 @@ stm_qemu_commit (const StmMerge *merge, GError **error)
   if (self.n_repointed > 0 && self.waiting->len == 0)
     return seal_children (&self, error) && stm_merge_sync (merge, self.lower->path, error);
 
-  if (self.n_repointed == 0 && !check_pair (&self, error))
+  if (self.n_repointed == 0 && (!check_pair (&self, error) || !check_bitmaps (&self, error)))
     return FALSE;
 
   return work (&self, error) && check_grown (&self, error)

@@ -9,6 +9,7 @@
 #include "stm-qemu-stream.h"
 
 #include "stm-block-job.h"
+#include "stm-merge-bitmaps.h"
 
 #include "stemma-error.h"
 
@@ -27,6 +28,7 @@ typedef struct
   StmBlockEndpoint *endpoint;
   StmBlockNode top;
   StmBlockNode absorbed;
+  const StmMergeBitmaps *bitmaps;
 } Stream;
 
 static gboolean
@@ -78,14 +80,17 @@ check_pair (const StmMerge *merge, const StmImageReading *top, GError **error)
   return TRUE;
 }
 
-/* Between the copy and the header. */
+/* Between the copy and the header. The bitmaps of the top are marked as in use from the beginning
+ * of the copy until the header is written, so none is ever in order without what is added here. */
 static gboolean
-make_copy_durable (gpointer user_data, GError **error)
+prepare_header (gpointer user_data, GError **error)
 {
   const Stream *self = user_data;
 
   return stm_block_endpoint_reopen_sync (self->endpoint, self->top, self->absorbed, STM_IMAGE_WRITE,
                                          error)
+         && stm_merge_bitmaps_add_up (self->bitmaps, self->endpoint, self->absorbed, self->top,
+                                      error)
          && stm_merge_sync (self->merge, stm_merge_get_image (self->merge, TOP)->path, error);
 }
 
@@ -112,7 +117,7 @@ pull_up (Stream *self, StmBlockNode base, GError **error)
                                                  .attempt = attempt,
                                                  .progress = merge->progress,
                                                  .bytes = merge->step->bytes,
-                                                 .prepare_end = make_copy_durable,
+                                                 .prepare_end = prepare_header,
                                                  .user_data = self },
                                  merge->cancellable, error);
 }
@@ -134,10 +139,10 @@ run (Stream *self, GError **error)
 }
 
 static gboolean
-work (const StmMerge *merge, GError **error)
+work (const StmMerge *merge, const StmMergeBitmaps *bitmaps, GError **error)
 {
   g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (merge->setup, error);
-  Stream self = { .merge = merge, .endpoint = endpoint };
+  Stream self = { .merge = merge, .endpoint = endpoint, .bitmaps = bitmaps };
 
   if (endpoint == NULL)
     return FALSE;
@@ -173,6 +178,7 @@ stm_qemu_stream (const StmMerge *merge, GError **error)
 {
   const StmImage *base = stm_merge_get_image (merge, BASE);
   g_auto (StmImageReading) top = { 0 };
+  g_auto (StmMergeBitmaps) bitmaps = { 0 };
 
   if (!read_top (merge, &top, error))
     return FALSE;
@@ -180,6 +186,8 @@ stm_qemu_stream (const StmMerge *merge, GError **error)
   if (g_strcmp0 (top.backing, base != NULL ? base->path : NULL) == 0)
     return seal_top (merge, top.capacity, error);
 
-  return check_pair (merge, &top, error) && work (merge, error)
+  return check_pair (merge, &top, error)
+         && stm_merge_bitmaps_look (merge, ABSORBED, TOP, &bitmaps, error)
+         && stm_merge_bitmaps_check_up (&bitmaps, error) && work (merge, &bitmaps, error)
          && seal_top (merge, top.capacity, error);
 }
