@@ -1,0 +1,378 @@
+/* Reads a command line by the command's table, and turns it into what the service is given.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-cli-call.h"
+
+#include "stemma-error.h"
+
+void
+stm_cli_settings_clear (StmCliSettings *settings)
+{
+  g_clear_pointer (&settings->address, g_free);
+}
+
+GOptionEntry *
+stm_cli_settings_entries (StmCliSettings *settings)
+{
+  const GOptionEntry entries[] = {
+    { "system", 0, 0, G_OPTION_ARG_NONE, &settings->system,
+      "Speak to the service of the system (default)", NULL },
+    { "session", 0, 0, G_OPTION_ARG_NONE, &settings->session,
+      "Speak to the service of this user's session", NULL },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &settings->address, "Speak to the service on this bus",
+      "ADDRESS" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &settings->json, "Print JSON", NULL },
+    { "no-ask-password", 0, 0, G_OPTION_ARG_NONE, &settings->no_ask_password,
+      "Let nobody be asked for authorization", NULL },
+    { "timeout", 0, 0, G_OPTION_ARG_INT, &settings->timeout,
+      "Wait no longer for the reply to a call", "SECONDS" },
+    { "yes", 'y', 0, G_OPTION_ARG_NONE, &settings->yes, "Take questions as answered with yes",
+      NULL },
+    { "quiet", 'q', 0, G_OPTION_ARG_NONE, &settings->quiet, "Print only what was asked for", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &settings->version, "Print the version", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  return g_memdup2 (entries, sizeof entries);
+}
+
+static guint
+count_options (const StmCliCommand *command)
+{
+  guint n_options = 0;
+
+  while (command->options != NULL && command->options[n_options].name != NULL)
+    n_options++;
+  return n_options;
+}
+
+static GOptionEntry
+entry_of (const StmCliOption *option, StmCliValue *value)
+{
+  GOptionEntry entry = {
+    .long_name = option->name,
+    .arg = G_OPTION_ARG_STRING,
+    .arg_data = &value->text,
+    .description = option->help,
+    .arg_description = option->value,
+  };
+
+  if (option->kind == STM_CLI_FLAG)
+    {
+      entry.arg = G_OPTION_ARG_NONE;
+      entry.arg_data = &value->flag;
+    }
+  else if (option->kind == STM_CLI_LIST)
+    {
+      entry.arg = G_OPTION_ARG_STRING_ARRAY;
+      entry.arg_data = &value->list;
+    }
+  else if (option->kind == STM_CLI_NUMBER)
+    {
+      entry.arg = G_OPTION_ARG_INT64;
+      entry.arg_data = &value->number;
+    }
+  else if (g_strcmp0 (option->value, "FILE") == 0)
+    entry.arg = G_OPTION_ARG_FILENAME;
+  return entry;
+}
+
+static GOptionContext *
+make_context (StmCliCall *call, StmCliSettings *settings)
+{
+  g_autofree char *title = stm_cli_command_get_title (call->command);
+  g_autofree char *usage = g_strdup_printf ("%s%s %s", call->is_plan ? "plan " : "", title,
+                                            call->command->arguments);
+  GOptionContext *context = g_option_context_new (usage);
+  guint n_options = count_options (call->command);
+  g_autofree GOptionEntry *entries = g_new0 (GOptionEntry, n_options + 1);
+  g_autofree GOptionEntry *shared = stm_cli_settings_entries (settings);
+  GOptionGroup *group = g_option_group_new (
+      "global", "Options of all commands:", "Show the options of all commands", NULL, NULL);
+
+  for (guint i = 0; i < n_options; i++)
+    entries[i] = entry_of (&call->command->options[i], &call->values[i]);
+  g_option_context_set_summary (context, call->command->summary);
+  g_option_context_add_main_entries (context, entries, /* translation_domain= */ NULL);
+  g_option_group_add_entries (group, shared);
+  g_option_context_add_group (context, group);
+  return context;
+}
+
+/* Names are UTF-8 on the bus, whatever the locale is. */
+static char *
+word_to_utf8 (const char *word, GError **error)
+{
+  char *text = NULL;
+
+  if (g_utf8_validate (word, -1, NULL))
+    return g_strdup (word);
+
+  text = g_locale_to_utf8 (word, -1, NULL, NULL, NULL);
+  if (text == NULL)
+    g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                         "an argument is not text in the character set of the locale");
+  return text;
+}
+
+static gboolean
+take_words (StmCliCall *call, int argc, char **argv, GError **error)
+{
+  int start = argc > 1 && g_str_equal (argv[1], "--") ? 2 : 1;
+
+  call->words = g_new0 (char *, argc + 1);
+  for (int i = start; i < argc; i++)
+    {
+      g_autofree char *kind = stm_cli_command_get_argument (call->command, call->n_words);
+      char *word = g_strcmp0 (kind, "FILE") == 0 ? g_strdup (argv[i])
+                                                 : word_to_utf8 (argv[i], error);
+
+      if (word == NULL)
+        return FALSE;
+      call->words[call->n_words++] = word;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_words (StmCliCall *call, GError **error)
+{
+  g_autofree char *title = stm_cli_command_get_title (call->command);
+
+  if (call->n_words >= stm_cli_command_min_arguments (call->command)
+      && call->n_words <= stm_cli_command_max_arguments (call->command))
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+               "too %s arguments; usage: stemmactl %s %s",
+               call->n_words < stm_cli_command_min_arguments (call->command) ? "few" : "many",
+               title, call->command->arguments);
+  return FALSE;
+}
+
+static gboolean
+is_one_of (const char *words, const char *text)
+{
+  g_auto (GStrv) known = g_strsplit (words, " ", -1);
+
+  return g_strv_contains ((const char *const *) known, text);
+}
+
+static gboolean
+check_value (const StmCliOption *option, const StmCliValue *value, GError **error)
+{
+  if (option->kind == STM_CLI_NUMBER && (value->number < -1 || value->number > G_MAXUINT32))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "--%s is not a number from 0 to %u", option->name, G_MAXUINT32);
+      return FALSE;
+    }
+  for (guint i = 0; option->words != NULL && value->list != NULL && value->list[i] != NULL; i++)
+    {
+      if (!is_one_of (option->words, value->list[i]))
+        {
+          g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT, "--%s is none of: %s",
+                       option->name, option->words);
+          return FALSE;
+        }
+    }
+  if (option->words == NULL || value->text == NULL || is_one_of (option->words, value->text))
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT, "--%s is none of: %s",
+               option->name, option->words);
+  return FALSE;
+}
+
+static gboolean
+check_values (StmCliCall *call, GError **error)
+{
+  guint n_options = count_options (call->command);
+
+  for (guint i = 0; i < n_options; i++)
+    {
+      if (!check_value (&call->command->options[i], &call->values[i], error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+stm_cli_call_parse (StmCliCall *call, StmCliSettings *settings, int *argc, char ***argv,
+                    GError **error)
+{
+  g_autoptr (GOptionContext) context = NULL;
+  g_autoptr (GError) problem = NULL;
+  guint n_options = count_options (call->command);
+
+  call->settings = settings;
+  call->values = g_new0 (StmCliValue, n_options + 1);
+  for (guint i = 0; i < n_options; i++)
+    call->values[i].number = -1;
+  context = make_context (call, settings);
+  if (!g_option_context_parse (context, argc, argv, &problem))
+    {
+      g_autofree char *title = stm_cli_command_get_title (call->command);
+
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "%s; 'stemmactl %s --help' lists the options", problem->message, title);
+      return FALSE;
+    }
+  return take_words (call, *argc, *argv, error) && check_words (call, error)
+         && check_values (call, error);
+}
+
+void
+stm_cli_call_clear (StmCliCall *call)
+{
+  guint n_options = call->values != NULL ? count_options (call->command) : 0;
+
+  for (guint i = 0; i < n_options; i++)
+    {
+      g_free (call->values[i].text);
+      g_strfreev (call->values[i].list);
+    }
+  g_clear_pointer (&call->values, g_free);
+  g_clear_pointer (&call->words, g_strfreev);
+  g_clear_object (&call->client);
+}
+
+static GDBusCallFlags
+flags_of (const StmCliSettings *settings)
+{
+  return settings->no_ask_password ? G_DBUS_CALL_FLAGS_NONE
+                                   : G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION;
+}
+
+StemmaClient *
+stm_cli_call_get_client (StmCliCall *call, GError **error)
+{
+  const StmCliSettings *settings = call->settings;
+
+  if (call->client != NULL)
+    return call->client;
+
+  if (settings->address != NULL)
+    call->client = stemma_client_new_for_address_sync (settings->address, NULL, error);
+  else
+    call->client = stemma_client_new_sync (
+        settings->session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM, NULL, error);
+  if (call->client == NULL)
+    return NULL;
+
+  stemma_client_set_call_flags (call->client, flags_of (settings));
+  stemma_client_set_timeout (call->client, settings->timeout > 0 ? settings->timeout * 1000 : -1);
+  return call->client;
+}
+
+static const StmCliValue *
+value_of (const StmCliCall *call, const char *name)
+{
+  guint n_options = count_options (call->command);
+
+  for (guint i = 0; i < n_options; i++)
+    {
+      if (g_str_equal (call->command->options[i].name, name))
+        return &call->values[i];
+    }
+  return NULL;
+}
+
+gboolean
+stm_cli_call_flag (const StmCliCall *call, const char *name)
+{
+  const StmCliValue *value = value_of (call, name);
+
+  return value != NULL && value->flag;
+}
+
+const char *
+stm_cli_call_text (const StmCliCall *call, const char *name)
+{
+  const StmCliValue *value = value_of (call, name);
+
+  return value != NULL ? value->text : NULL;
+}
+
+/* Floating; NULL with error, or without when the option was not given. */
+static GVariant *
+value_to_variant (StmCliCall *call, const StmCliOption *option, const StmCliValue *value,
+                  const char *domain, GError **error)
+{
+  g_autofree char *path = NULL;
+
+  switch (option->kind)
+    {
+    case STM_CLI_FLAG:
+      return value->flag ? g_variant_new_boolean (TRUE) : NULL;
+    case STM_CLI_LIST:
+      return value->list == NULL
+                 ? NULL
+                 : g_variant_new_strv ((const char *const *) value->list, /* length= */ -1);
+    case STM_CLI_NUMBER:
+      return value->number < 0 ? NULL : g_variant_new_uint32 ((guint32) value->number);
+    case STM_CLI_MOMENT:
+      if (value->text == NULL)
+        return NULL;
+      path = stemma_client_find_moment_sync (call->client, call->command->kind, domain, value->text,
+                                             /* cancellable= */ NULL, error);
+      return path == NULL ? NULL : g_variant_new_object_path (path);
+    case STM_CLI_TEXT:
+      break;
+    }
+  return value->text == NULL ? NULL : g_variant_new_string (value->text);
+}
+
+gboolean
+stm_cli_call_add_options (StmCliCall *call, const char *domain, GVariantBuilder *options,
+                          GError **error)
+{
+  guint n_options = count_options (call->command);
+
+  for (guint i = 0; i < n_options; i++)
+    {
+      const StmCliOption *option = &call->command->options[i];
+      GError *problem = NULL;
+      GVariant *value = option->key == NULL
+                            ? NULL
+                            : value_to_variant (call, option, &call->values[i], domain, &problem);
+
+      if (problem != NULL)
+        {
+          g_propagate_error (error, problem);
+          return FALSE;
+        }
+      if (value != NULL)
+        g_variant_builder_add (options, "{sv}", option->key, value);
+    }
+  return TRUE;
+}
+
+char *
+stm_cli_call_find_domain (StmCliCall *call, guint position, GError **error)
+{
+  StemmaClient *client = stm_cli_call_get_client (call, error);
+
+  if (client == NULL)
+    return NULL;
+  return stemma_client_find_domain_sync (client, call->words[position], /* cancellable= */ NULL,
+                                         error);
+}
+
+char *
+stm_cli_call_find_moment (StmCliCall *call, const char *domain, guint position, GError **error)
+{
+  StemmaClient *client = stm_cli_call_get_client (call, error);
+
+  if (client == NULL)
+    return NULL;
+  return stemma_client_find_moment_sync (client, call->command->kind, domain, call->words[position],
+                                         /* cancellable= */ NULL, error);
+}
+
+GVariant *
+stm_cli_no_options (void)
+{
+  return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0);
+}

@@ -1,0 +1,194 @@
+/* stemmactl disk chain.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stm-cli-disk.h"
+
+#include "stemma-error.h"
+#include "stm-cli-call.h"
+#include "stm-cli-json.h"
+#include "stm-cli-nouns.h"
+#include "stm-cli-output.h"
+
+#include <string.h>
+
+static int
+compare_targets (gconstpointer left, gconstpointer right)
+{
+  g_autoptr (GVariant) a = g_variant_get_child_value (*(GVariant *const *) left, 1);
+  g_autoptr (GVariant) b = g_variant_get_child_value (*(GVariant *const *) right, 1);
+
+  return strcmp (stm_cli_get_string (a, "Target"), stm_cli_get_string (b, "Target"));
+}
+
+GVariant *
+stm_cli_disk_read_all (StemmaClient *client, const char *domain, GError **error)
+{
+  g_autoptr (GVariant) objects = stemma_client_get_objects_sync (client, domain,
+                                                                 /* cancellable= */ NULL, error);
+  g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  GVariantIter iter;
+  const char *path = NULL;
+  GVariant *interfaces = NULL;
+
+  if (objects == NULL)
+    return NULL;
+
+  g_variant_iter_init (&iter, objects);
+  while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces))
+    {
+      g_autoptr (GVariant) disk = g_variant_lookup_value (interfaces, STEMMA_BUS_NAME ".Disk",
+                                                          G_VARIANT_TYPE_VARDICT);
+
+      if (disk != NULL)
+        g_ptr_array_add (entries, g_variant_ref_sink (g_variant_new ("{s@a{sv}}", path, disk)));
+    }
+  g_ptr_array_sort (entries, compare_targets);
+  return g_variant_ref_sink (g_variant_new_array (
+      G_VARIANT_TYPE ("{sa{sv}}"), (GVariant *const *) entries->pdata, entries->len));
+}
+
+/* The path of a disk, as the contract makes it from the target. */
+static char *
+path_of_target (const char *domain, const char *target)
+{
+  GString *path = g_string_new (domain);
+
+  g_string_append (path, "/disks/");
+  for (const char *at = target; *at != '\0'; at++)
+    {
+      if (g_ascii_isalnum (*at))
+        g_string_append_c (path, *at);
+      else
+        g_string_append_printf (path, "_%02x", (guint8) *at);
+    }
+  return g_string_free (path, FALSE);
+}
+
+static GVariant *
+read_one (StemmaClient *client, const char *domain, const char *target, GError **error)
+{
+  g_autofree char *path = path_of_target (domain, target);
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (GVariant) disk = stemma_client_get_properties_sync (client, path, "Disk",
+                                                                 /* cancellable= */ NULL, &problem);
+  GVariant *entry = NULL;
+
+  if (disk == NULL && g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND))
+    g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "the machine has no disk '%s'",
+                 target);
+  else if (disk == NULL)
+    g_propagate_error (error, g_steal_pointer (&problem));
+  if (disk == NULL)
+    return NULL;
+
+  entry = g_variant_new ("{s@a{sv}}", path, disk);
+  return g_variant_ref_sink (g_variant_new_array (NULL, &entry, 1));
+}
+
+/* The names of the objects at these paths, where they have one. */
+static char *
+users_text (StemmaClient *client, GVariant *image)
+{
+  g_autofree const char **paths = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (!g_variant_lookup (image, "used-by", "^a&o", &paths))
+    return NULL;
+  for (guint i = 0; paths[i] != NULL; i++)
+    {
+      g_autoptr (GVariant)
+          snapshot = stemma_client_get_properties_sync (client, paths[i], "Snapshot", NULL, NULL);
+      const char *last = strrchr (paths[i], '/') + 1;
+
+      g_string_append_printf (text, "%s%s", text->len > 0 ? ", " : "",
+                              snapshot != NULL ? stm_cli_get_string (snapshot, "Name") : last);
+    }
+  return text->len > 0 ? g_string_free (g_steal_pointer (&text), FALSE) : NULL;
+}
+
+static void
+add_image (StmCliTable *table, StemmaClient *client, const char *target, GVariant *image)
+{
+  guint64 allocated = stm_cli_get_number (image, "allocation");
+  g_autofree char *index = g_strdup_printf ("%s[%" G_GUINT64_FORMAT "]", target,
+                                            stm_cli_get_number (image, "index"));
+  g_autofree char *allocation = allocated > 0 ? stm_cli_format_size (allocated) : NULL;
+  g_autofree char *users = users_text (client, image);
+  const char *const cells[] = {
+    index, stm_cli_get_string (image, "format"), allocation,
+    users, stm_cli_get_string (image, "path"),
+  };
+
+  stm_cli_table_add (table, cells);
+}
+
+static void
+print_chains (StemmaClient *client, GVariant *disks)
+{
+  g_autoptr (StmCliTable)
+      table = stm_cli_table_new ("IMAGE", "FORMAT", "ALLOCATION", "SNAPSHOTS", "PATH", NULL);
+  GVariantIter iter;
+  GVariant *disk = NULL;
+
+  g_variant_iter_init (&iter, disks);
+  while (g_variant_iter_loop (&iter, "{&s@a{sv}}", NULL, &disk))
+    {
+      g_autoptr (GVariant)
+          chain = g_variant_lookup_value (disk, "Chain", G_VARIANT_TYPE ("aa{sv}"));
+      gsize n_images = chain != NULL ? g_variant_n_children (chain) : 0;
+
+      for (gsize i = 0; i < n_images; i++)
+        {
+          g_autoptr (GVariant) image = g_variant_get_child_value (chain, i);
+
+          add_image (table, client, stm_cli_get_string (disk, "Target"), image);
+        }
+    }
+  stm_cli_table_print (table);
+}
+
+static void
+print_json (GVariant *disks)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  GVariantIter iter;
+  const char *path = NULL;
+  GVariant *disk = NULL;
+
+  json_builder_begin_array (builder);
+  g_variant_iter_init (&iter, disks);
+  while (g_variant_iter_loop (&iter, "{&s@a{sv}}", &path, &disk))
+    {
+      stm_cli_json_begin_object (builder, path, disk);
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  stm_cli_json_print (builder);
+}
+
+static gboolean
+run_chain (StmCliCall *call, GError **error)
+{
+  g_autofree char *domain = stm_cli_call_find_domain (call, 0, error);
+  g_autoptr (GVariant) disks = NULL;
+
+  if (domain == NULL)
+    return FALSE;
+  disks = call->n_words > 1 ? read_one (call->client, domain, call->words[1], error)
+                            : stm_cli_disk_read_all (call->client, domain, error);
+  if (disks == NULL)
+    return FALSE;
+
+  if (call->settings->json)
+    print_json (disks);
+  else
+    print_chains (call->client, disks);
+  return TRUE;
+}
+
+const StmCliCommand stm_cli_disk_commands[] = {
+  { "disk", "chain", "VM [TARGET]", "Show the images of the disks, the active one first", NULL,
+    run_chain },
+  { NULL, NULL },
+};

@@ -1,0 +1,350 @@
+/* stemmactl snapshot|checkpoint list, tree, show.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "stemma-bulk.h"
+#include "stemma-tree.h"
+#include "stm-cli-json.h"
+#include "stm-cli-moment.h"
+#include "stm-cli-output.h"
+#include "stm-cli-tree.h"
+
+/* So many are read one by one; more, with all that the domain has. */
+#define MAX_ONE_BY_ONE 200
+
+static GStrv
+list_paths (StmCliCall *call, const char *domain, GError **error)
+{
+  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+  g_autoptr (GVariant) reply = NULL;
+  GStrv paths = NULL;
+
+  if (!stm_cli_call_add_options (call, domain, &builder, error))
+    return NULL;
+  reply = stemma_client_call_sync (call->client, domain,
+                                   stemma_kind_to_list_interface (call->command->kind), "List",
+                                   g_variant_new ("(a{sv})", &builder), G_VARIANT_TYPE ("(ao)"),
+                                   /* cancellable= */ NULL, error);
+  if (reply != NULL)
+    g_variant_get (reply, "(^ao)", &paths);
+  return paths;
+}
+
+static GHashTable *
+read_tree_table (StmCliCall *call, const char *domain, GError **error)
+{
+  g_autoptr (StemmaTree) tree = stemma_tree_read_sync (call->client, call->command->kind, domain,
+                                                       /* cancellable= */ NULL, error);
+  GPtrArray *nodes = tree != NULL ? stemma_tree_get_nodes (tree) : NULL;
+  GHashTable *found = NULL;
+
+  if (nodes == NULL)
+    return NULL;
+
+  found = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_variant_unref);
+  for (guint i = 0; i < nodes->len; i++)
+    {
+      const StemmaNode *node = nodes->pdata[i];
+
+      g_hash_table_insert (found, g_strdup (node->path), g_variant_ref (node->properties));
+    }
+  return found;
+}
+
+/* The parents that are not in the table, for their names. */
+static gboolean
+add_parents (StmCliCall *call, GHashTable *found, GError **error)
+{
+  g_autoptr (GPtrArray) missing = g_ptr_array_new ();
+  g_autoptr (GHashTable) parents = NULL;
+  GHashTableIter iter;
+  gpointer key = NULL;
+  gpointer value = NULL;
+
+  g_hash_table_iter_init (&iter, found);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      const char *parent = stm_cli_get_string (value, "Parent");
+
+      if (strlen (parent) > 1 && !g_hash_table_contains (found, parent))
+        g_ptr_array_add (missing, (gpointer) parent);
+    }
+  g_ptr_array_add (missing, NULL);
+  parents = stemma_bulk_read_sync (call->client, (const char *const *) missing->pdata,
+                                   stemma_kind_to_interface (call->command->kind),
+                                   /* cancellable= */ NULL, error);
+  if (parents == NULL)
+    return FALSE;
+
+  g_hash_table_iter_init (&iter, parents);
+  while (g_hash_table_iter_next (&iter, &key, &value))
+    g_hash_table_insert (found, g_strdup (key), g_variant_ref (value));
+  return TRUE;
+}
+
+static GHashTable *
+read_table (StmCliCall *call, const char *domain, GStrv paths, GError **error)
+{
+  g_autoptr (GHashTable) found = NULL;
+
+  if (g_strv_length (paths) > MAX_ONE_BY_ONE)
+    return read_tree_table (call, domain, error);
+
+  found = stemma_bulk_read_sync (call->client, (const char *const *) paths,
+                                 stemma_kind_to_interface (call->command->kind),
+                                 /* cancellable= */ NULL, error);
+  return found != NULL && add_parents (call, found, error) ? g_steal_pointer (&found) : NULL;
+}
+
+/* NULL for a root. */
+static const char *
+parent_name (GHashTable *found, GVariant *properties)
+{
+  GVariant *parent = g_hash_table_lookup (found, stm_cli_get_string (properties, "Parent"));
+
+  return parent != NULL ? stm_cli_get_string (parent, "Name") : NULL;
+}
+
+static void
+add_snapshot_row (StmCliTable *table, GHashTable *found, GVariant *properties)
+{
+  g_autofree char *created = stm_cli_format_time (stm_cli_get_number (properties, "CreationTime"));
+  const char *const cells[] = {
+    stm_cli_get_boolean (properties, "Current") ? "*" : "",
+    stm_cli_get_string (properties, "Name"),
+    parent_name (found, properties),
+    created,
+    stm_cli_get_string (properties, "State"),
+    stm_cli_get_string (properties, "Location"),
+    stm_cli_get_string (properties, "Health"),
+  };
+
+  stm_cli_table_add (table, cells);
+}
+
+static void
+add_checkpoint_row (StmCliTable *table, GHashTable *found, GVariant *properties)
+{
+  g_autofree char *created = stm_cli_format_time (stm_cli_get_number (properties, "CreationTime"));
+  const char *const cells[] = {
+    stm_cli_get_string (properties, "Name"),
+    parent_name (found, properties),
+    created,
+    stm_cli_get_string (properties, "Health"),
+  };
+
+  stm_cli_table_add (table, cells);
+}
+
+static void
+print_list (StmCliCall *call, GStrv paths, GHashTable *found)
+{
+  gboolean is_snapshot = call->command->kind == STEMMA_KIND_SNAPSHOT;
+  g_autoptr (StmCliTable)
+      table = is_snapshot ? stm_cli_table_new ("", "NAME", "PARENT", "CREATED", "STATE", "LOCATION",
+                                               "HEALTH", NULL)
+                          : stm_cli_table_new ("NAME", "PARENT", "CREATED", "HEALTH", NULL);
+
+  for (guint i = 0; paths[i] != NULL; i++)
+    {
+      GVariant *properties = g_hash_table_lookup (found, paths[i]);
+
+      if (properties == NULL)
+        continue;
+      if (is_snapshot)
+        add_snapshot_row (table, found, properties);
+      else
+        add_checkpoint_row (table, found, properties);
+    }
+  stm_cli_table_print (table);
+}
+
+static void
+print_json_list (GStrv paths, GHashTable *found)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_array (builder);
+  for (guint i = 0; paths[i] != NULL; i++)
+    {
+      GVariant *properties = g_hash_table_lookup (found, paths[i]);
+
+      if (properties == NULL)
+        continue;
+      stm_cli_json_begin_object (builder, paths[i], properties);
+      stm_cli_json_add_string (builder, "parent-name", parent_name (found, properties));
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  stm_cli_json_print (builder);
+}
+
+gboolean
+stm_cli_moment_run_list (StmCliCall *call, GError **error)
+{
+  g_autofree char *domain = stm_cli_call_find_domain (call, 0, error);
+  g_auto (GStrv) paths = domain != NULL ? list_paths (call, domain, error) : NULL;
+  g_autoptr (GHashTable) found = paths != NULL ? read_table (call, domain, paths, error) : NULL;
+
+  if (found == NULL)
+    return FALSE;
+
+  if (call->settings->json)
+    print_json_list (paths, found);
+  else
+    print_list (call, paths, found);
+  return TRUE;
+}
+
+/* A flat list in the order of the drawing: nested objects as deep as a tree can be are more than
+ * most readers of JSON take. */
+static void
+print_json_tree (GPtrArray *nodes)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < nodes->len; i++)
+    {
+      const StemmaNode *node = nodes->pdata[i];
+
+      stm_cli_json_begin_object (builder, node->path, node->properties);
+      stm_cli_json_add_string (builder, "parent-name",
+                               node->parent != NULL ? node->parent->name : NULL);
+      stm_cli_json_add_number (builder, "depth", node->depth);
+      stm_cli_json_add_boolean (builder, "head", node->is_head);
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  stm_cli_json_print (builder);
+}
+
+gboolean
+stm_cli_moment_run_tree (StmCliCall *call, GError **error)
+{
+  g_autofree char *domain = stm_cli_call_find_domain (call, 0, error);
+  g_autoptr (StemmaTree)
+      tree = domain != NULL ? stemma_tree_read_sync (call->client, call->command->kind, domain,
+                                                     /* cancellable= */ NULL, error)
+                            : NULL;
+
+  if (tree == NULL)
+    return FALSE;
+
+  if (call->settings->json)
+    print_json_tree (stemma_tree_get_nodes (tree));
+  else
+    stm_cli_tree_print (stemma_tree_get_nodes (tree),
+                        call->command->kind == STEMMA_KIND_SNAPSHOT ? "current" : "leaf");
+  return TRUE;
+}
+
+static void
+print_field (const char *title, const char *text)
+{
+  g_autofree char *shown = stm_cli_escape (text);
+
+  if (*text != '\0')
+    stm_cli_print_line ("%-12s %s", title, shown);
+}
+
+static const char *
+cell (GVariant *disk, const char *key)
+{
+  const char *text = stm_cli_get_string (disk, key);
+
+  return *text != '\0' ? text : NULL;
+}
+
+static void
+print_disks (StmCliCall *call, GVariant *properties)
+{
+  gboolean is_snapshot = call->command->kind == STEMMA_KIND_SNAPSHOT;
+  g_autoptr (StmCliTable)
+      table = is_snapshot ? stm_cli_table_new ("DISK", "MODE", "FORMAT", "TAG", "FROZEN", NULL)
+                          : stm_cli_table_new ("DISK", "BITMAP", "HEALTH", "SIZE", NULL);
+  g_autoptr (GVariant)
+      disks = g_variant_lookup_value (properties, "Disks", G_VARIANT_TYPE ("aa{sv}"));
+  gsize n_disks = disks != NULL ? g_variant_n_children (disks) : 0;
+
+  for (gsize i = 0; i < n_disks; i++)
+    {
+      g_autoptr (GVariant) disk = g_variant_get_child_value (disks, i);
+      guint64 bytes = stm_cli_get_number (disk, "size");
+      g_autofree char *size = bytes > 0 ? stm_cli_format_size (bytes) : NULL;
+      const char *const snapshot_cells[] = {
+        cell (disk, "target"), cell (disk, "mode"),   cell (disk, "format"),
+        cell (disk, "tag"),    cell (disk, "frozen"),
+      };
+      const char *const checkpoint_cells[] = { cell (disk, "target"), cell (disk, "bitmap"),
+                                               cell (disk, "health"), size };
+
+      stm_cli_table_add (table, is_snapshot ? snapshot_cells : checkpoint_cells);
+    }
+  stm_cli_print_line ("%s", "");
+  stm_cli_table_print (table);
+}
+
+static void
+print_moment (StmCliCall *call, const char *path, GVariant *properties, const char *parent)
+{
+  g_autofree char *created = stm_cli_format_time (stm_cli_get_number (properties, "CreationTime"));
+  g_autofree char *n_children = g_strdup_printf ("%" G_GUINT64_FORMAT,
+                                                 stm_cli_get_number (properties, "ChildCount"));
+
+  print_field ("Name:", stm_cli_get_string (properties, "Name"));
+  print_field ("Path:", path);
+  print_field ("Description:", stm_cli_get_string (properties, "Description"));
+  print_field ("Parent:", parent != NULL ? parent : "-");
+  print_field ("Children:", n_children);
+  print_field ("Created:", created);
+  print_field ("State:", stm_cli_get_string (properties, "State"));
+  if (call->command->kind == STEMMA_KIND_SNAPSHOT)
+    {
+      print_field ("Current:", stm_cli_get_boolean (properties, "Current") ? "yes" : "no");
+      print_field ("Definition:", stm_cli_get_boolean (properties, "HasDefinition") ? "yes" : "no");
+    }
+  print_field ("Memory:", stm_cli_get_string (properties, "Memory"));
+  print_field ("Location:", stm_cli_get_string (properties, "Location"));
+  print_field ("Quiesced:", stm_cli_get_string (properties, "Quiesced"));
+  print_field ("Health:", stm_cli_get_string (properties, "Health"));
+  print_disks (call, properties);
+}
+
+static void
+print_json_moment (const char *path, GVariant *properties, const char *parent)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  stm_cli_json_begin_object (builder, path, properties);
+  stm_cli_json_add_string (builder, "parent-name", parent);
+  json_builder_end_object (builder);
+  stm_cli_json_print (builder);
+}
+
+gboolean
+stm_cli_moment_run_show (StmCliCall *call, GError **error)
+{
+  const char *interface = stemma_kind_to_interface (call->command->kind);
+  g_autofree char *domain = stm_cli_call_find_domain (call, 0, error);
+  g_autofree char *path = domain != NULL ? stm_cli_call_find_moment (call, domain, 1, error) : NULL;
+  g_autoptr (GVariant)
+      properties = path != NULL ? stemma_client_get_properties_sync (call->client, path, interface,
+                                                                     /* cancellable= */ NULL, error)
+                                : NULL;
+  g_autoptr (GVariant) parent = NULL;
+  const char *name = NULL;
+
+  if (properties == NULL)
+    return FALSE;
+
+  if (strlen (stm_cli_get_string (properties, "Parent")) > 1)
+    parent = stemma_client_get_properties_sync (
+        call->client, stm_cli_get_string (properties, "Parent"), interface, NULL, NULL);
+  name = parent != NULL ? stm_cli_get_string (parent, "Name") : NULL;
+  if (call->settings->json)
+    print_json_moment (path, properties, name);
+  else
+    print_moment (call, path, properties, name);
+  return TRUE;
+}

@@ -1,0 +1,26 @@
+/* What the service would do, asked before it does it.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#pragma once
+
+#include "stm-cli-call.h"
+
+/* The rows of a Plan... method, aa{sv}. `arguments` may be floating. */
+GVariant *stm_cli_plan_get (StmCliCall *call, const char *path, const char *interface,
+                            const char *method, GVariant *arguments, GError **error);
+
+/* What blocks it; NULL when nothing does. */
+GError *stm_cli_plan_get_refusal (GVariant *rows);
+
+/* Its steps for people, each line behind a margin. */
+void stm_cli_plan_print (GVariant *rows);
+
+/* Does what the command `plan` does: prints the plan, which is the answer also when it says that
+ * the thing cannot be done; the exit status tells. */
+gboolean stm_cli_plan_show (StmCliCall *call, const char *path, const char *interface,
+                            const char *method, GVariant *arguments, GError **error);
+
+/* Before data goes: shows the plan, unless nobody wants to see it; fails with what blocks it. */
+gboolean stm_cli_plan_announce (StmCliCall *call, const char *path, const char *interface,
+                                const char *method, GVariant *arguments, GError **error);
