@@ -229,6 +229,121 @@ test_overlay_on_a_full_disk (SmallDisk *self, gconstpointer place)
   image_fixture_assert_files (&self->fixture, "base new");
 }
 
+static void
+add_tag_step (StmPlan *plan, StmImage *image, StmStepKind kind, const char *name)
+{
+  stm_plan_add_step (plan, &(StmStep){ .kind = kind,
+                                       .target = "vda",
+                                       .image = image,
+                                       .name = name,
+                                       .fallback = kind == STM_STEP_GOTO ? "new" : NULL });
+}
+
+static guint
+count_tags (SmallDisk *self, const StmImage *image)
+{
+  const StmSurveyRequest request = { .images = &image,
+                                     .n_images = 1,
+                                     .policy = self->fixture.policy };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (StmSurvey) survey = stm_driver_survey (self->fixture.driver, &request, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_no_error (stm_survey_get (survey, image->path)->problem);
+  return stm_survey_get (survey, image->path)->tags->len;
+}
+
+static StmImage *
+make_written_image (SmallDisk *self, const char *name)
+{
+  StmImage *image = image_fixture_record (&self->fixture, name, "qcow2", NULL, 4 * MIB);
+
+  test_image_create (image->path, "qcow2", 4 * MIB, NULL, NULL);
+  test_image_write (image->path, "qcow2", 1, 0, MIB);
+  return image;
+}
+
+/* All images have the tag, or none. */
+static void
+test_tags_on_a_full_disk (SmallDisk *self, gconstpointer place)
+{
+  if (!can_run (place))
+    return;
+  resize_disk (self, 64 * MIB);
+
+  g_autoptr (StmPlan) plan = stm_plan_new (STM_OPERATION_CREATE, TEST_PLAN_ID, TEST_PLAN_ID);
+  g_autoptr (StmImage) one = make_written_image (self, "one");
+  g_autoptr (StmImage) two = make_written_image (self, "two");
+  gboolean is_made = FALSE;
+  guint n_refused = 0;
+
+  add_tag_step (plan, one, STM_STEP_TAG, "new");
+  add_tag_step (plan, two, STM_STEP_TAG, "new");
+  for (guint try = 0; !is_made && try < MAX_TRIES; try++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      /* What an earlier try took stays taken. */
+      leave_free (self, n_refused == 0 ? 0 : 16 * KIB);
+      is_made = stm_driver_make_tags (self->fixture.driver, plan, self->fixture.policy, NULL,
+                                      &error);
+      g_test_message ("try %u: %s", try, error != NULL ? error->message : "made");
+      g_assert_cmpuint (count_tags (self, one), ==, is_made ? 1 : 0);
+      g_assert_cmpuint (count_tags (self, two), ==, is_made ? 1 : 0);
+      image_fixture_assert_no_endpoints (&self->fixture);
+      if (is_made)
+        break;
+      g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NO_SPACE);
+      test_image_assert_sound (one->path);
+      test_image_assert_sound (two->path);
+      n_refused++;
+    }
+  g_assert_true (is_made);
+  g_assert_cmpuint (n_refused, >, 0);
+}
+
+/* To go to a tag, to go back and to remove it takes no space. */
+static void
+test_going_on_a_full_disk (SmallDisk *self, gconstpointer place)
+{
+  if (!can_run (place))
+    return;
+  resize_disk (self, 64 * MIB);
+
+  g_autoptr (StmPlan) plan = stm_plan_new (STM_OPERATION_REVERT, TEST_PLAN_ID, TEST_PLAN_ID);
+  g_autoptr (StmImage) image = make_written_image (self, "disk");
+  g_autofree char *tagged = test_image_digest (image->path, "qcow2");
+  g_autofree char *current = NULL;
+  g_autofree char *gone = NULL;
+  g_autofree char *back = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_free (test_run ("qemu-img", "snapshot", "-c", "old", image->path, NULL));
+  test_image_write (image->path, "qcow2", 2, 0, 2 * MIB);
+  current = test_image_digest (image->path, "qcow2");
+  add_tag_step (plan, image, STM_STEP_TAG, "new");
+  add_tag_step (plan, image, STM_STEP_GOTO, "old");
+  stm_driver_make_tags (self->fixture.driver, plan, self->fixture.policy, NULL, &error);
+  g_assert_no_error (error);
+
+  leave_free (self, 0);
+  stm_driver_go_to_tag (self->fixture.driver, plan->steps->pdata[1], self->fixture.policy, NULL,
+                        &error);
+  g_assert_no_error (error);
+  resize_disk (self, 64 * MIB);
+  gone = test_image_digest (image->path, "qcow2");
+  g_assert_cmpstr (gone, ==, tagged);
+
+  leave_free (self, 0);
+  stm_driver_abandon_marks (self->fixture.driver, plan, self->fixture.policy, &error);
+  g_assert_no_error (error);
+  resize_disk (self, 64 * MIB);
+  back = test_image_digest (image->path, "qcow2");
+  g_assert_cmpstr (back, ==, current);
+  g_assert_cmpuint (count_tags (self, image), ==, 1);
+  test_image_assert_sound (image->path);
+}
+
 #define ADD(path, function) g_test_add (path, SmallDisk, &place, set_up, function, tear_down)
 
 int
@@ -242,6 +357,8 @@ main (int argc, char **argv)
   ADD ("/qemu/no-space/commit-goes-on-when-there-is-space", test_commit_on_a_full_disk);
   ADD ("/qemu/no-space/stream-goes-on-when-there-is-space", test_stream_on_a_full_disk);
   ADD ("/qemu/no-space/an-overlay-that-does-not-fit-leaves-nothing", test_overlay_on_a_full_disk);
+  ADD ("/qemu/no-space/all-images-get-a-tag-or-none", test_tags_on_a_full_disk);
+  ADD ("/qemu/no-space/going-to-a-tag-takes-no-space", test_going_on_a_full_disk);
 
   return g_test_run ();
 }
