@@ -72,10 +72,36 @@ stm_errand_leave_unsettled (StmErrand *self, const GError *why)
   stm_errand_end (self, NULL, left);
 }
 
+static void
+on_health_noted (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  StmErrand *self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  /* What cannot be recorded now is seen again by the next survey. */
+  if (!stm_ledger_commit_finish (STM_LEDGER (source), result, &error))
+    g_warning ("health of the moments of domain %s: %s", stm_job_get_domain_id (self->job),
+               error->message);
+  self->next (self);
+}
+
 void
 stm_errand_note_health (StmErrand *self, StmErrandNext next)
 {
-  next (self);
+  const char *domain_id = stm_job_get_domain_id (self->job);
+  const StmModel *model = stm_errand_get_model (self);
+  g_autoptr (StmChange) change = NULL;
+
+  if (self->survey != NULL && stm_model_get_domain (model, domain_id) != NULL)
+    change = stm_plan_health (model, self->survey, domain_id);
+  if (change == NULL)
+    {
+      next (self);
+      return;
+    }
+  self->next = next;
+  stm_ledger_commit_async (self->tools->ledger, change, STM_JOURNAL_NONE, NULL, on_health_noted,
+                           self);
 }
 
 /* ---- plan ---- */

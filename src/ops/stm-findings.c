@@ -100,6 +100,79 @@ stm_finding_new_image (const char *domain_id, const StmImage *image, const StmFa
       .id = id, .domain_id = domain_id, .kind = kind, .text = text, .choices = choices });
 }
 
+/* Says of a broken checkpoint what is the matter, NULL of one that is in order or only off the
+ * chain. */
+static char *
+describe_checkpoint (const StmMoment *checkpoint)
+{
+  const char *what = NULL;
+
+  if (checkpoint->health == STM_HEALTH_MISSING)
+    what = "has no bitmap any more on one of its disks";
+  else if (checkpoint->health == STM_HEALTH_INCONSISTENT)
+    what = "has a bitmap that was not closed properly";
+  if (what == NULL)
+    return NULL;
+  return g_strdup_printf ("checkpoint '%s' %s: what was written since it was made is not known, "
+                          "the next backup must be a full one",
+                          checkpoint->name, what);
+}
+
+static char *
+describe_snapshot (const StmMoment *snapshot, const StmSurvey *survey)
+{
+  for (gsize i = 0; i < snapshot->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &snapshot->disks[i];
+      const StmFacts *facts = disk->mode == STM_MODE_INTERNAL
+                                  ? stm_survey_get (survey, disk->frozen)
+                                  : NULL;
+
+      /* An image that is not there at all is a finding of its own. */
+      if (facts == NULL || facts->problem != NULL || stm_facts_find_tag (facts, disk->tag) != NULL)
+        continue;
+      return g_strdup_printf ("snapshot '%s' cannot be returned to: image %s of disk '%s' has no "
+                              "internal snapshot '%s' any more",
+                              snapshot->name, disk->frozen, disk->target, disk->tag);
+    }
+  return NULL;
+}
+
+StmFinding *
+stm_finding_new_moment (const char *domain_id, const StmMoment *moment, const StmSurvey *survey)
+{
+  static const char *const checkpoint_choices[] = { "delete", NULL };
+  static const char *const snapshot_choices[] = { "forget", NULL };
+  gboolean is_checkpoint = moment->kind == STM_MOMENT_CHECKPOINT;
+  const char *kind = is_checkpoint ? "checkpoint-broken" : "snapshot-broken";
+  g_autofree char *text = is_checkpoint ? describe_checkpoint (moment)
+                                        : describe_snapshot (moment, survey);
+  g_autofree char *key = NULL;
+  g_autofree char *id = NULL;
+
+  if (text == NULL)
+    return NULL;
+  key = g_strconcat (kind, "|", moment->id, NULL);
+  id = g_compute_checksum_for_string (G_CHECKSUM_SHA256, key, -1);
+  return finding_new (
+      &(StmFinding){ .id = id,
+                     .domain_id = domain_id,
+                     .moment_id = moment->id,
+                     .kind = kind,
+                     .text = text,
+                     .choices = is_checkpoint ? checkpoint_choices : snapshot_choices });
+}
+
+/* Whether a finding speaks of the domain as a whole, not of what it could do without. */
+static gboolean
+concerns_domain (const StmFinding *finding, const char *domain_id)
+{
+  return g_strcmp0 (finding->domain_id, domain_id) == 0
+         && !g_str_equal (finding->kind, "orphan-file")
+         && !g_str_equal (finding->kind, "checkpoint-broken")
+         && !g_str_equal (finding->kind, "snapshot-broken");
+}
+
 StmHealth
 stm_findings_health_of (GPtrArray *findings, const char *domain_id)
 {
@@ -109,8 +182,7 @@ stm_findings_health_of (GPtrArray *findings, const char *domain_id)
     {
       const StmFinding *finding = g_ptr_array_index (findings, i);
 
-      if (g_strcmp0 (finding->domain_id, domain_id) != 0
-          || g_str_equal (finding->kind, "orphan-file"))
+      if (!concerns_domain (finding, domain_id))
         continue;
       if (g_str_equal (finding->kind, "image-missing"))
         return STM_HEALTH_MISSING;

@@ -15,6 +15,10 @@ StmFinding *stm_finding_new_unsettled (const StmJournalEntry *entry);
 /* An image that is missing or that differs from its record; NULL when it is as recorded. */
 StmFinding *
 stm_finding_new_image (const char *domain_id, const StmImage *image, const StmFacts *facts);
+/* A moment that its images do not bear out: a bitmap or an internal snapshot that is gone or
+ * broken; NULL when there is none. */
+StmFinding *
+stm_finding_new_moment (const char *domain_id, const StmMoment *moment, const StmSurvey *survey);
 StmFinding *stm_finding_copy (const StmFinding *self);
 void stm_finding_free (StmFinding *self);
 

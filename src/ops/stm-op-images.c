@@ -129,4 +129,6 @@ DEFINE_OP (create, CREATE, StmCreateRequest, create_request)
 DEFINE_OP (revert, REVERT, StmRevertRequest, revert_request)
 DEFINE_OP (delete, DELETE, StmDeleteRequest, delete_request)
 DEFINE_OP (undefine, UNDEFINE, StmUndefineRequest, undefine_request)
+DEFINE_OP (create_checkpoint, CREATE_CHECKPOINT, StmCreateCheckpointRequest, create_checkpoint_request)
+DEFINE_OP (delete_checkpoint, DELETE_CHECKPOINT, StmDeleteRequest, delete_request)
 /* clang-format on */

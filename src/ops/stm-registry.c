@@ -8,8 +8,8 @@
 
 #include "stemma-error.h"
 
-#include "stm-check.h"
 #include "stm-findings.h"
+#include "stm-inspector.h"
 #include "stm-job-control.h"
 #include "stm-job-runner.h"
 #include "stm-ledger.h"
@@ -18,8 +18,6 @@
 
 /* Each preview holds a thread while it looks at files. */
 #define MAX_PREVIEWS 16
-/* Calls of Manager.Check that wait for the one look that is under way. */
-#define MAX_WAITING_CHECKS 256
 
 struct _StmRegistry
 {
@@ -30,11 +28,9 @@ struct _StmRegistry
   StmLedger *ledger;
   StmWorkers *workers;
   StmJobRunner *runner;
+  StmInspector *inspector;
   GStrv pools;
   char *health;
-  GHashTable *allocations;   /* path → guint64, of the last survey */
-  GPtrArray *image_findings; /* StmFinding, of the last check */
-  GPtrArray *checks;         /* GTask: all answered by the check that runs */
   guint n_previews;
   StmPhaseHook hook;
   gpointer hook_data;
@@ -74,9 +70,7 @@ stm_registry_get_health (StmRegistry *self)
 guint64
 stm_registry_get_allocation (StmRegistry *self, const char *path)
 {
-  const guint64 *allocation = g_hash_table_lookup (self->allocations, path);
-
-  return allocation != NULL ? *allocation : 0;
+  return stm_inspector_get_allocation (self->inspector, path);
 }
 
 GPtrArray *
@@ -85,107 +79,12 @@ stm_registry_get_jobs (StmRegistry *self)
   return stm_job_runner_list_jobs (self->runner);
 }
 
-/* ---- findings ---- */
-
-static GPtrArray *
-list_findings (StmRegistry *self)
-{
-  g_autoptr (GPtrArray) entries = stm_job_runner_list_unsettled (self->runner);
-  GPtrArray *findings = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_finding_free);
-
-  for (guint i = 0; i < entries->len; i++)
-    g_ptr_array_add (findings, stm_finding_new_unsettled (g_ptr_array_index (entries, i)));
-  for (guint i = 0; i < self->image_findings->len; i++)
-    g_ptr_array_add (findings, stm_finding_copy (g_ptr_array_index (self->image_findings, i)));
-  return findings;
-}
-
 StmHealth
 stm_registry_get_domain_health (StmRegistry *self, const char *domain_id)
 {
-  g_autoptr (GPtrArray) findings = list_findings (self);
+  g_autoptr (GPtrArray) findings = stm_inspector_list_findings (self->inspector);
 
   return stm_findings_health_of (findings, domain_id);
-}
-
-static void
-remember_allocations (StmRegistry *self, GPtrArray *images, const StmSurvey *survey)
-{
-  for (guint i = 0; i < images->len; i++)
-    {
-      const StmImage *image = g_ptr_array_index (images, i);
-      const StmFacts *facts = stm_survey_get (survey, image->path);
-
-      if (facts != NULL && facts->problem == NULL)
-        g_hash_table_replace (self->allocations, g_strdup (image->path),
-                              g_memdup2 (&facts->allocation, sizeof (guint64)));
-    }
-}
-
-static void
-judge_domain (StmRegistry *self, const StmCheckedDomain *domain)
-{
-  const StmModel *model = stm_registry_get_model (self);
-
-  if (domain->survey == NULL || stm_model_get_domain (model, domain->domain_id) == NULL)
-    return;
-  remember_allocations (self, domain->images, domain->survey);
-  for (guint i = 0; i < domain->images->len; i++)
-    {
-      const StmImage *image = g_ptr_array_index (domain->images, i);
-      const StmImage *now = stm_model_get_image (model, domain->domain_id, image->path);
-      const StmFacts *facts = stm_survey_get (domain->survey, image->path);
-      StmFinding *finding = NULL;
-
-      /* An operation that ran meanwhile makes the comparison void. */
-      if (facts != NULL && now != NULL && stm_image_equal (now, image)
-          && !stm_job_runner_is_busy (self->runner, domain->domain_id))
-        finding = stm_finding_new_image (domain->domain_id, image, facts);
-      if (finding != NULL)
-        g_ptr_array_add (self->image_findings, finding);
-    }
-}
-
-static void
-on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (StmRegistry) self = user_data;
-  g_autoptr (GPtrArray) domains = stm_check_finish (result, NULL);
-  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->checks);
-
-  self->checks = g_ptr_array_new_with_free_func (g_object_unref);
-  g_ptr_array_set_size (self->image_findings, 0);
-  for (guint i = 0; i < domains->len; i++)
-    judge_domain (self, g_ptr_array_index (domains, i));
-  g_signal_emit (self, signals[SIGNAL_HEALTH_CHANGED], 0);
-  for (guint i = 0; i < tasks->len; i++)
-    g_task_return_pointer (g_ptr_array_index (tasks, i), list_findings (self),
-                           (GDestroyNotify) g_ptr_array_unref);
-}
-
-void
-stm_registry_check_async (StmRegistry *self, GAsyncReadyCallback callback, gpointer user_data)
-{
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
-
-  g_task_set_source_tag (task, stm_registry_check_async);
-  if (self->checks->len >= MAX_WAITING_CHECKS)
-    {
-      g_task_return_new_error (task, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
-                               "%u calls are waiting for a check already: try again later",
-                               self->checks->len);
-      return;
-    }
-  g_ptr_array_add (self->checks, g_steal_pointer (&task));
-  if (self->checks->len == 1)
-    stm_check_async (stm_registry_get_model (self), self->driver, self->workers,
-                     (const char *const *) self->pools, on_checked, g_object_ref (self));
-}
-
-GPtrArray *
-stm_registry_check_finish (StmRegistry *self, GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_pointer (G_TASK (result), error);
 }
 
 /* ---- operations ---- */
@@ -197,6 +96,23 @@ relay (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = user_data;
 
   g_task_return_pointer (task, g_object_ref (result), g_object_unref);
+}
+
+void
+stm_registry_check_async (StmRegistry *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+
+  g_task_set_source_tag (task, stm_registry_check_async);
+  stm_inspector_check_async (self->inspector, relay, task);
+}
+
+GPtrArray *
+stm_registry_check_finish (StmRegistry *self, GAsyncResult *result, GError **error)
+{
+  g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
+
+  return stm_inspector_check_finish (self->inspector, inner, error);
 }
 
 void
@@ -343,21 +259,33 @@ find_entry (StmRegistry *self, const char *finding_id)
   return NULL;
 }
 
-static StmJob *
-resolve (StmRegistry *self, const char *finding_id, const char *choice, GError **error)
+/* NULL when there is none of this id. */
+static StmFinding *
+find_finding (StmRegistry *self, const char *finding_id)
 {
-  const StmJournalEntry *entry = find_entry (self, finding_id);
-  g_autoptr (StmFinding) finding = NULL;
+  g_autoptr (GPtrArray) findings = stm_inspector_list_findings (self->inspector);
 
-  if (entry == NULL)
+  for (guint i = 0; i < findings->len; i++)
+    {
+      const StmFinding *finding = g_ptr_array_index (findings, i);
+
+      if (g_str_equal (finding->id, finding_id))
+        return stm_finding_copy (finding);
+    }
+  return NULL;
+}
+
+static gboolean
+check_choice (const char *finding_id, const StmFinding *finding, const char *choice, GError **error)
+{
+  if (finding == NULL || finding->choices[0] == NULL)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
                    "there is no finding '%s' that can be resolved by a choice: Manager.Check lists "
                    "those that are open",
                    finding_id);
-      return NULL;
+      return FALSE;
     }
-  finding = stm_finding_new_unsettled (entry);
   if (!g_strv_contains (finding->choices, choice))
     {
       g_autofree char *choices = g_strjoinv (", ", (GStrv) finding->choices);
@@ -365,6 +293,34 @@ resolve (StmRegistry *self, const char *finding_id, const char *choice, GError *
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
                    "finding '%s' cannot be resolved by '%s': give one of %s", finding_id, choice,
                    choices);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/* What closes a finding about a moment, NULL for other findings. */
+static StmOp *
+op_for_finding (const StmFinding *finding)
+{
+  StmDeleteRequest request = { .moment_id = finding->moment_id };
+
+  if (g_str_equal (finding->kind, "checkpoint-broken"))
+    return stm_op_delete_checkpoint_new (finding->domain_id, &request);
+  request.metadata_only = TRUE;
+  if (g_str_equal (finding->kind, "snapshot-broken"))
+    return stm_op_delete_new (finding->domain_id, &request);
+  return NULL;
+}
+
+static StmJob *
+settle_entry (StmRegistry *self, const char *finding_id, const char *choice, GError **error)
+{
+  const StmJournalEntry *entry = find_entry (self, finding_id);
+
+  if (entry == NULL)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "finding '%s' is settled already",
+                   finding_id);
       return NULL;
     }
   if (!g_str_equal (self->health, "ok"))
@@ -385,16 +341,41 @@ resolve (StmRegistry *self, const char *finding_id, const char *choice, GError *
   return stm_job_runner_abandon (self->runner, entry);
 }
 
+static void
+on_finding_op (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GError *error = NULL;
+  StmJob *job = stm_job_runner_submit_finish (STM_JOB_RUNNER (source), result,
+                                              /* out_object_id= */ NULL, &error);
+
+  if (job != NULL)
+    g_task_return_pointer (task, job, g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
 void
 stm_registry_resolve_async (StmRegistry *self, const char *finding_id, const char *choice,
                             const StmCaller *caller, GAsyncReadyCallback callback,
                             gpointer user_data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (StmFinding) finding = find_finding (self, finding_id);
+  g_autoptr (StmOp) op = NULL;
   GError *error = NULL;
-  StmJob *job = resolve (self, finding_id, choice, &error);
+  StmJob *job = NULL;
 
   g_task_set_source_tag (task, stm_registry_resolve_async);
+  if (check_choice (finding_id, finding, choice, &error))
+    op = op_for_finding (finding);
+  if (op != NULL)
+    {
+      stm_job_runner_submit_async (self->runner, op, caller, on_finding_op, g_object_ref (task));
+      return;
+    }
+  if (error == NULL)
+    job = settle_entry (self, finding_id, choice, &error);
   if (job != NULL)
     g_task_return_pointer (task, job, g_object_unref);
   else
@@ -459,21 +440,11 @@ on_job_removed (StmJobRunner *runner, StmJob *job, gpointer user_data)
 static void
 on_looked (StmJobRunner *runner, const StmSurvey *survey, gpointer user_data)
 {
-  StmRegistry *self = user_data;
-  g_autoptr (GPtrArray) facts = stm_survey_list (survey);
-
-  for (guint i = 0; i < facts->len; i++)
-    {
-      const StmFacts *fact = g_ptr_array_index (facts, i);
-
-      if (fact->problem == NULL)
-        g_hash_table_replace (self->allocations, g_strdup (fact->path),
-                              g_memdup2 (&fact->allocation, sizeof (guint64)));
-    }
+  stm_inspector_note (STM_REGISTRY (user_data)->inspector, survey);
 }
 
 static void
-on_unsettled_changed (StmJobRunner *runner, gpointer user_data)
+on_findings_changed (gpointer source, gpointer user_data)
 {
   g_signal_emit (user_data, signals[SIGNAL_HEALTH_CHANGED], 0);
 }
@@ -487,8 +458,11 @@ wire (StmRegistry *self)
   g_signal_connect_object (self->runner, "job-added", G_CALLBACK (on_job_added), self, 0);
   g_signal_connect_object (self->runner, "job-removed", G_CALLBACK (on_job_removed), self, 0);
   g_signal_connect_object (self->runner, "looked", G_CALLBACK (on_looked), self, 0);
-  g_signal_connect_object (self->runner, "unsettled-changed", G_CALLBACK (on_unsettled_changed),
+  g_signal_connect_object (self->runner, "unsettled-changed", G_CALLBACK (on_findings_changed),
                            self, 0);
+  self->inspector = stm_inspector_new (self->ledger, self->driver, self->workers, self->runner,
+                                       (const char *const *) self->pools);
+  g_signal_connect_object (self->inspector, "changed", G_CALLBACK (on_findings_changed), self, 0);
   stm_store_set_hook (self->store, on_durable, self);
 }
 
@@ -558,6 +532,7 @@ stm_registry_finalize (GObject *object)
 {
   StmRegistry *self = STM_REGISTRY (object);
 
+  g_clear_object (&self->inspector);
   g_clear_object (&self->runner);
   g_clear_pointer (&self->workers, stm_workers_free);
   g_clear_object (&self->ledger);
@@ -565,9 +540,6 @@ stm_registry_finalize (GObject *object)
   g_clear_object (&self->driver);
   g_clear_pointer (&self->pools, g_strfreev);
   g_free (self->health);
-  g_hash_table_unref (self->allocations);
-  g_ptr_array_unref (self->image_findings);
-  g_ptr_array_unref (self->checks);
   G_OBJECT_CLASS (stm_registry_parent_class)->finalize (object);
 }
 
@@ -592,7 +564,4 @@ static void
 stm_registry_init (StmRegistry *self)
 {
   self->workers = stm_workers_new ();
-  self->allocations = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  self->checks = g_ptr_array_new_with_free_func (g_object_unref);
-  self->image_findings = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_finding_free);
 }

@@ -27,7 +27,8 @@ typedef struct
   const char *id;        /* stable over restarts: 16 hex digits */
   const char *domain_id; /* NULL: the service */
   const char *moment_id; /* NULL: the domain */
-  const char *kind; /* "unsettled-operation", "image-missing", "image-differs", "orphan-file" */
+  const char *kind;      /* "unsettled-operation", "image-missing", "image-differs", "orphan-file",
+                          * "checkpoint-broken", "snapshot-broken" */
   const char *text;
   const char *const *choices; /* what stm_registry_resolve_async() takes */
 } StmFinding;
