@@ -434,7 +434,11 @@ stm_redefine_settle_images (StmRedefinition *self, StmChange *change, GError **e
   g_autoptr (GHashTable) other_counts = g_hash_table_new (g_str_hash, g_str_equal);
   g_autofree StmDisk *disks = g_memdup2 (domain->disks, domain->n_disks * sizeof (StmDisk));
   Recorder recorder = {
-    .redefinition = self, .change = change, .disks = disks, .other_counts = other_counts
+    .redefinition = self,
+    .change = change,
+    .disks = disks,
+    .other_counts = other_counts,
+    .recorded = recorded,
   };
 
   for (guint i = 0; i < self->documents->len; i++)

@@ -1,0 +1,562 @@
+/* Redefinition: what documents become of, and what is refused.
+ *
+ * The model is that of the samples: images 1 <- 2 <- 3 (active), snapshots s1(s2* s3), checkpoint
+ * c9.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "redefine-kit.h"
+#include "stemma-error.h"
+
+#include <string.h>
+
+#define SNAPSHOT STM_MOMENT_SNAPSHOT
+#define CHECKPOINT STM_MOMENT_CHECKPOINT
+#define DISK "<disk name='vda' snapshot='external'><source file='/v/3.qcow2'/></disk>"
+
+static void
+assert_tree (const StmModel *model, StmMomentKind kind, const char *expected)
+{
+  g_autofree char *tree = kit_tree (model, kind);
+
+  g_assert_cmpstr (tree, ==, expected);
+}
+
+static void
+assert_refused (GError *taken_error, StemmaError code, const char *part)
+{
+  g_autoptr (GError) error = taken_error;
+
+  g_assert_error (error, STEMMA_ERROR, (int) code);
+  if (strstr (error->message, part) == NULL)
+    g_error ("'%s' does not say '%s'", error->message, part);
+}
+
+static void
+redefine (StmModel *model, StmMomentKind kind, const char *document)
+{
+  g_autoptr (GError) error = kit_redefine_one (model, kind, document);
+
+  g_assert_no_error (error);
+}
+
+static void
+test_external (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("new", "s1", "shutoff", DISK, domain);
+  const StmMoment *moment;
+
+  redefine (model, SNAPSHOT, document);
+  assert_tree (model, SNAPSHOT, "s1(new s2* s3)");
+  moment = kit_find (model, SNAPSHOT, "new");
+  g_assert_cmpint (moment->created, ==, 1700000000);
+  g_assert_cmpint (moment->state, ==, STM_STATE_SHUTOFF);
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_OK);
+  g_assert_nonnull (moment->definition);
+  g_assert_cmpuint (moment->n_disks, ==, 1);
+  g_assert_cmpint (moment->disks[0].mode, ==, STM_MODE_EXTERNAL);
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/2.qcow2");
+  g_assert_cmpstr (moment->disks[0].format, ==, "qcow2");
+  g_assert_cmpstr (moment->disks[0].overlay, ==, "/v/3.qcow2");
+}
+
+static void
+test_internal (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/3.qcow2", "qcow2", NULL);
+  g_autofree char *raw = kit_domain ("/v/3.qcow2", "raw", NULL);
+  g_autofree char *document = kit_snapshot ("20240101", NULL, "shutoff", NULL, domain);
+  g_autofree char *raw_document = kit_snapshot ("r", NULL, "shutoff", NULL, raw);
+  const StmMomentDisk *disk;
+
+  redefine (model, SNAPSHOT, document);
+  assert_tree (model, SNAPSHOT, "20240101 s1(s2* s3)");
+  disk = &kit_find (model, SNAPSHOT, "20240101")->disks[0];
+  g_assert_cmpint (disk->mode, ==, STM_MODE_INTERNAL);
+  g_assert_cmpstr (disk->frozen, ==, "/v/3.qcow2");
+  g_assert_cmpstr (disk->tag, ==, "20240101");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, raw_document), STEMMA_ERROR_INVALID_XML,
+                  "only a qcow2 image");
+}
+
+static void
+test_disk_names (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  const struct
+  {
+    const char *disks;
+    StemmaError code;
+    const char *part;
+  } vectors[] = {
+    { "<disk name='vdb' snapshot='external'/>", STEMMA_ERROR_NOT_FOUND, "vdb" },
+    { "<disk name='vda'/><disk name='/v/2.qcow2'/>", STEMMA_ERROR_INVALID_XML, "named twice" },
+    { "<disk name='vda' snapshot='manual'/>", STEMMA_ERROR_NOT_SUPPORTED, "manual" },
+    { "<disk name='vda' snapshot='external'><source file='/v/2.qcow2'/></disk>",
+      STEMMA_ERROR_INVALID_XML, "very image" },
+    { "<disk name='vda' snapshot='external'><source file='/v/../x'/></disk>",
+      STEMMA_ERROR_NOT_ALLOWED, "vda" },
+    { "<disk name='vda' snapshot='internal'><source file='/v/x'/></disk>", STEMMA_ERROR_INVALID_XML,
+      "overlay" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (vectors); i++)
+    {
+      g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", vectors[i].disks, domain);
+
+      g_test_message ("%s", vectors[i].disks);
+      assert_refused (kit_redefine_one (model, SNAPSHOT, document), vectors[i].code,
+                      vectors[i].part);
+    }
+
+  g_autofree char *by_path = kit_snapshot ("p", NULL, "shutoff",
+                                           "<disk name='/v/2.qcow2' snapshot='external'/>", domain);
+  redefine (model, SNAPSHOT, by_path);
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "p")->disks[0].frozen, ==, "/v/2.qcow2");
+}
+
+static void
+test_required (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *no_name = kit_snapshot (NULL, NULL, "shutoff", NULL, domain);
+  g_autofree char *no_state = kit_snapshot ("n", NULL, NULL, NULL, domain);
+  g_autofree char *no_domain = kit_checkpoint ("n", NULL, NULL, NULL);
+  g_autofree char *odd_name = kit_checkpoint ("a b", NULL, NULL, domain);
+  g_autofree char *hidden_name = kit_snapshot (".n", NULL, "shutoff", NULL, domain);
+  const char *no_time = "<domainsnapshot><name>n</name><state>shutoff</state></domainsnapshot>";
+  const char *unknown = "<domainsnapshot><name>n</name><state>shutoff</state><creationTime>1"
+                        "</creationTime><bogus/></domainsnapshot>";
+
+  assert_refused (kit_redefine_one (model, SNAPSHOT, no_name), STEMMA_ERROR_INVALID_XML, "<name>");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, no_state), STEMMA_ERROR_INVALID_XML,
+                  "<state>");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, no_time), STEMMA_ERROR_INVALID_XML,
+                  "<creationTime>");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, unknown), STEMMA_ERROR_INVALID_XML, "bogus");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, hidden_name), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "begins with a '.'");
+  assert_refused (kit_redefine_one (model, CHECKPOINT, no_domain), STEMMA_ERROR_INVALID_XML,
+                  "<domain>");
+  assert_refused (kit_redefine_one (model, CHECKPOINT, odd_name), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "letters, digits");
+}
+
+static void
+test_uuid (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *document = kit_snapshot (
+      "n", NULL, "shutoff", NULL,
+      "<domain type='kvm'><name>alpha</name><uuid>d0000000-0000-0000-0000-0000000000ff</uuid>"
+      "</domain>");
+  g_autofree char *lone = kit_snapshot (
+      "n", NULL, "shutoff", NULL,
+      "<domain><uuid>d0000000-0000-0000-0000-0000000000ff</uuid></domain>");
+
+  assert_refused (kit_redefine_one (model, SNAPSHOT, document), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "another machine");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, lone), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "another machine");
+}
+
+static void
+test_parents (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *self = kit_snapshot ("n", "n", "shutoff", DISK, domain);
+  g_autofree char *orphan = kit_snapshot ("n", "nobody", "shutoff", DISK, domain);
+  g_autofree char *ring = kit_snapshot ("s1", "s2", "shutoff", DISK, domain);
+
+  assert_refused (kit_redefine_one (model, SNAPSHOT, self), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "itself");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, orphan), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "RedefineAll");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, ring), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "'s1' on 's1'");
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+}
+
+static void
+test_moves (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("s2", "s3", "shutoff", DISK, domain);
+  g_autofree char *id = g_strdup (kit_find (model, SNAPSHOT, "s2")->id);
+
+  redefine (model, SNAPSHOT, document);
+  assert_tree (model, SNAPSHOT, "s1(s3(s2*))");
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "s2")->id, ==, id);
+}
+
+static void
+test_transitions (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *running = kit_snapshot ("s2", "s1", "running", DISK, domain);
+  g_autofree char *disk_only = kit_snapshot ("s2", "s1", "disk-snapshot", DISK, domain);
+  g_autofree char *new_running = kit_snapshot ("n", NULL, "running", DISK, domain);
+  g_autofree char *paused = kit_snapshot ("n", NULL, "paused", DISK, domain);
+
+  assert_refused (kit_redefine_one (model, SNAPSHOT, running), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "was off");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, disk_only), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "disks only");
+  redefine (model, SNAPSHOT, new_running);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "n")->memory, ==, STM_MEMORY_INTERNAL);
+  redefine (model, SNAPSHOT, paused);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "n")->state, ==, STM_STATE_PAUSED);
+}
+
+static void
+test_machine (void)
+{
+  const struct
+  {
+    const char *from;
+    const char *to;
+    const char *part;
+  } vectors[] = {
+    { "<vcpu>2</vcpu>", "<vcpu>3</vcpu>", "<vcpu>" },  { ">1048576<", ">2097152<", "<memory>" },
+    { "pc-q35-7.2", "pc-i440fx-7.2", "machine type" }, { "x86_64", "aarch64", "architecture" },
+    { "bus='virtio'", "bus='scsi'", "vda" },
+  };
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (GHashTable) stored = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *first = kit_snapshot ("n", NULL, "shutoff", DISK, domain);
+  StmRedefineRequest request = { .fd = -1 };
+
+  redefine (model, SNAPSHOT, first);
+  kit_store_definition (stored, domain);
+  for (gsize i = 0; i < G_N_ELEMENTS (vectors); i++)
+    {
+      g_auto (GStrv) parts = g_strsplit (domain, vectors[i].from, 2);
+      g_autofree char *other = g_strjoinv (vectors[i].to, parts);
+      g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", DISK, other);
+      const char *const documents[] = { document, NULL };
+
+      assert_refused (kit_redefine (model, &request, documents, NULL, stored),
+                      STEMMA_ERROR_INVALID_ARGUMENT, vectors[i].part);
+    }
+
+  /* The same amount in another unit, and what no guest sees. */
+  g_autofree char *same = kit_domain ("/v/2.qcow2", "qcow2", "<title>t</title>");
+  g_auto (GStrv) parts = g_strsplit (same, "unit='KiB'>1048576<", 2);
+  g_autofree char *in_gib = g_strjoinv ("unit='GiB'>1<", parts);
+  g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", DISK, in_gib);
+  const char *const documents[] = { document, NULL };
+  g_autoptr (GError) error = kit_redefine (model, &request, documents, NULL, stored);
+  g_assert_no_error (error);
+}
+
+static void
+test_kept_definition (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *first = kit_snapshot ("n", NULL, "shutoff", DISK, domain);
+  g_autofree char *again = kit_snapshot ("n", "s1", "shutoff", NULL, NULL);
+  g_autofree char *hash = NULL;
+  const StmMoment *moment;
+
+  redefine (model, SNAPSHOT, first);
+  hash = g_strdup (kit_find (model, SNAPSHOT, "n")->definition);
+  redefine (model, SNAPSHOT, again);
+  moment = kit_find (model, SNAPSHOT, "n");
+  g_assert_cmpstr (moment->definition, ==, hash);
+  g_assert_cmpint (moment->disks[0].mode, ==, STM_MODE_EXTERNAL);
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/2.qcow2");
+  g_assert_cmpstr (moment->disks[0].overlay, ==, "/v/3.qcow2");
+  assert_tree (model, SNAPSHOT, "s1(n s2* s3)");
+}
+
+static void
+test_without_definition (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *recorded = kit_snapshot ("a", NULL, "shutoff", DISK, NULL);
+  g_autofree char *header = kit_snapshot (
+      "b", NULL, "shutoff",
+      "<disk name='vda' snapshot='external'><source file='/v/own.qcow2'/></disk>", NULL);
+  g_autofree char *gone = kit_snapshot (
+      "c", NULL, "shutoff",
+      "<disk name='vda' snapshot='external'><source file='/v/gone.qcow2'/></disk>", NULL);
+  g_autofree char *silent = kit_snapshot ("d", NULL, "shutoff",
+                                          "<disk name='vda' snapshot='external'/>", NULL);
+  const char *const documents[] = { recorded, header, gone, silent, NULL };
+  const StmMoment *moment;
+
+  kit_driver_add (driver, "/v/own.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  g_autoptr (GError)
+      error = kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL);
+  g_assert_no_error (error);
+
+  moment = kit_find (model, SNAPSHOT, "a");
+  g_assert_null (moment->definition);
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/2.qcow2");
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_OK);
+  moment = kit_find (model, SNAPSHOT, "b");
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/1.qcow2");
+  g_assert_null (stm_model_get_image (model, KIT_DOMAIN, "/v/own.qcow2"));
+  moment = kit_find (model, SNAPSHOT, "c");
+  g_assert_null (moment->disks[0].frozen);
+  g_assert_cmpstr (moment->disks[0].overlay, ==, "/v/gone.qcow2");
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_MISSING);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "d")->health, ==, STM_HEALTH_UNKNOWN);
+}
+
+static void
+test_new_images (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *top_domain = kit_domain ("/v/x2.qcow2", "qcow2", NULL);
+  g_autofree char *low_domain = kit_domain ("/v/x1.qcow2", "qcow2", NULL);
+  g_autofree char *far_domain = kit_domain ("/far/x.qcow2", "qcow2", NULL);
+  g_autofree char *gone_domain = kit_domain ("/v/gone.qcow2", "qcow2", NULL);
+  g_autofree char *top = kit_snapshot ("top", "low", "shutoff", DISK, top_domain);
+  g_autofree char *low = kit_snapshot ("low", NULL, "shutoff", DISK, low_domain);
+  g_autofree char *far = kit_snapshot ("far", NULL, "shutoff", DISK, far_domain);
+  g_autofree char *gone = kit_snapshot ("gone", NULL, "shutoff", DISK, gone_domain);
+  const char *const documents[] = { top, low, far, gone, NULL };
+  const StmImage *image;
+
+  kit_driver_add (driver, "/v/x2.qcow2", "qcow2", "/v/x1.qcow2");
+  kit_driver_add (driver, "/v/x1.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  kit_driver_add (driver, "/far/x.qcow2", "qcow2", NULL);
+  g_autoptr (GError)
+      error = kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL);
+  g_assert_no_error (error);
+
+  image = stm_model_get_image (model, KIT_DOMAIN, "/v/x2.qcow2");
+  g_assert_cmpint (image->origin, ==, STM_IMAGE_BACKING);
+  g_assert_cmpstr (image->backing, ==, "/v/x1.qcow2");
+  g_assert_cmpuint (image->index, ==, 4);
+  g_assert_cmpuint (stm_model_get_image (model, KIT_DOMAIN, "/v/x1.qcow2")->index, ==, 5);
+  g_assert_cmpuint (stm_model_get_domain (model, KIT_DOMAIN)->disks[0].next_index, ==, 6);
+  /* Made by the service: what a header says of it changes nothing. */
+  g_assert_cmpint (stm_model_get_image (model, KIT_DOMAIN, "/v/1.qcow2")->origin, ==,
+                   STM_IMAGE_MADE);
+  g_assert_null (stm_model_get_image (model, KIT_DOMAIN, "/far/x.qcow2"));
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "far")->health, ==, STM_HEALTH_UNKNOWN);
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "far")->disks[0].frozen, ==, "/far/x.qcow2");
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "gone")->health, ==, STM_HEALTH_MISSING);
+  g_assert_cmpuint (kit_driver_n_walks (driver), <=, 3);
+}
+
+static void
+test_other_machines_image (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/10.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", DISK, domain);
+  const char *const documents[] = { document, NULL };
+
+  kit_driver_add (driver, "/v/10.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  assert_refused (kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL),
+                  STEMMA_ERROR_IN_USE, "beta");
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+}
+
+static void
+test_bulk (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *leaf = kit_snapshot ("leaf", "middle", "shutoff", DISK, domain);
+  g_autofree char *middle = kit_snapshot ("middle", "s3", "shutoff", DISK, domain);
+  g_autofree char *moved = kit_snapshot ("s3", NULL, "shutoff", DISK, domain);
+  g_autofree char *under = kit_snapshot ("s1", "leaf", "shutoff", DISK, domain);
+  g_autofree char *ring = kit_snapshot ("s3", "s2", "shutoff", DISK, domain);
+  const char *const all[] = { leaf, middle, moved, under, NULL };
+  const char *const with_ring[] = { leaf, middle, under, ring, NULL };
+  const char *const twice[] = { leaf, middle, leaf, NULL };
+  const char *const broken[] = { middle, leaf, "<domainsnapshot>", NULL };
+  StmRedefineRequest request = { .fd = -1, .current = "leaf" };
+
+  assert_refused (kit_redefine (model, &request, with_ring, NULL, NULL),
+                  STEMMA_ERROR_INVALID_ARGUMENT, "would stand on itself");
+  assert_refused (kit_redefine (model, &request, twice, NULL, NULL), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "document 3, snapshot 'leaf'");
+  assert_refused (kit_redefine (model, &request, broken, NULL, NULL), STEMMA_ERROR_INVALID_XML,
+                  "document 3");
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+  g_autoptr (GError) error = kit_redefine (model, &request, all, NULL, NULL);
+  g_assert_no_error (error);
+  assert_tree (model, SNAPSHOT, "s3(middle(leaf*(s1(s2))))");
+}
+
+static void
+test_current (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("n", "s2", "shutoff", DISK, domain);
+  const char *const documents[] = { document, NULL };
+  const char *const none[] = { NULL };
+
+  assert_refused (kit_redefine (model, &(StmRedefineRequest){ .fd = -1, .current = "nobody" },
+                                documents, NULL, NULL),
+                  STEMMA_ERROR_NOT_FOUND, "nobody");
+  g_assert_null (
+      kit_redefine (model, &(StmRedefineRequest){ .fd = -1, .current = "s3" }, none, NULL, NULL));
+  assert_tree (model, SNAPSHOT, "s1(s2 s3*)");
+  g_assert_null (kit_redefine (model, &(StmRedefineRequest){ .fd = -1, .sets_current = TRUE },
+                               documents, NULL, NULL));
+  assert_tree (model, SNAPSHOT, "s1(s2(n*) s3)");
+}
+
+static void
+test_validate_snapshots (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *gone_domain = kit_domain ("/v/gone.qcow2", "qcow2", NULL);
+  g_autofree char *external = kit_snapshot ("e", NULL, "shutoff", DISK, domain);
+  g_autofree char *internal = kit_snapshot ("i", NULL, "shutoff", NULL, domain);
+  g_autofree char *gone = kit_snapshot ("g", NULL, "shutoff", DISK, gone_domain);
+  const char *const externals[] = { external, NULL };
+  const char *const internals[] = { internal, NULL };
+  const char *const gones[] = { gone, NULL };
+  StmRedefineRequest request = { .fd = -1, .validates = TRUE };
+
+  kit_driver_add (driver, "/v/2.qcow2", "qcow2", "/v/1.qcow2");
+  assert_refused (kit_redefine (model, &request, externals, driver, NULL),
+                  STEMMA_ERROR_CHAIN_BROKEN, "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  g_assert_null (kit_redefine (model, &request, externals, driver, NULL));
+  assert_refused (kit_redefine (model, &request, internals, driver, NULL),
+                  STEMMA_ERROR_CHAIN_BROKEN, "no internal snapshot named 'i'");
+  kit_driver_add_tag (driver, "/v/2.qcow2", "i");
+  g_assert_null (kit_redefine (model, &request, internals, driver, NULL));
+  assert_refused (kit_redefine (model, &request, gones, driver, NULL), STEMMA_ERROR_NOT_FOUND,
+                  "/v/gone.qcow2");
+  assert_tree (model, SNAPSHOT, "e i s1(s2* s3)");
+}
+
+static void
+test_validate_new_internal (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/x.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("i", NULL, "shutoff", NULL, domain);
+  const char *const documents[] = { document, NULL };
+  StmRedefineRequest request = { .fd = -1, .validates = TRUE };
+
+  kit_driver_add (driver, "/v/x.qcow2", "qcow2", NULL);
+  assert_refused (kit_redefine (model, &request, documents, driver, NULL),
+                  STEMMA_ERROR_CHAIN_BROKEN, "no internal snapshot named 'i'");
+  kit_driver_add_tag (driver, "/v/x.qcow2", "i");
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, STM_HEALTH_OK);
+}
+
+static void
+test_checkpoint (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *plain = kit_checkpoint ("c1", NULL, NULL, domain);
+  g_autofree char *named = kit_checkpoint ("c2", "c1", "<disk name='vda' bitmap='b'/>", domain);
+  g_autofree char *left_out = kit_checkpoint ("c3", "c1", "<disk name='vda' checkpoint='no'/>",
+                                              domain);
+  const StmMoment *moment;
+
+  redefine (model, CHECKPOINT, plain);
+  redefine (model, CHECKPOINT, named);
+  redefine (model, CHECKPOINT, left_out);
+  assert_tree (model, CHECKPOINT, "c1(c2 c3) c9");
+  moment = kit_find (model, CHECKPOINT, "c1");
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_OK);
+  g_assert_cmpstr (moment->disks[0].bitmap, ==, "c1");
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/3.qcow2");
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c2")->disks[0].bitmap, ==, "b");
+  g_assert_cmpint (kit_find (model, CHECKPOINT, "c3")->disks[0].mode, ==, STM_MODE_NONE);
+}
+
+static void
+test_validate_checkpoints (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_checkpoint ("c1", NULL, NULL, domain);
+  g_autofree char *again = kit_checkpoint ("c1", "c9", NULL, domain);
+  const char *const documents[] = { document, NULL };
+  StmRedefineRequest request = { .kind = CHECKPOINT, .fd = -1, .validates = TRUE };
+
+  for (guint i = 1; i <= 3; i++)
+    {
+      g_autofree char *path = stm_sample_path (i);
+      g_autofree char *below = i > 1 ? stm_sample_path (i - 1) : NULL;
+
+      kit_driver_add (driver, path, "qcow2", below);
+    }
+  assert_refused (kit_redefine (model, &request, documents, driver, NULL),
+                  STEMMA_ERROR_BITMAP_MISSING, "/v/3.qcow2");
+  kit_driver_add_bitmap (driver, "/v/3.qcow2", "c1", FALSE);
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].frozen, ==, "/v/3.qcow2");
+  kit_driver_add_bitmap (driver, "/v/2.qcow2", "c1", FALSE);
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].frozen, ==, "/v/2.qcow2");
+  /* Where it began is not forgotten by a redefinition that does not look. */
+  redefine (model, CHECKPOINT, again);
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].frozen, ==, "/v/2.qcow2");
+  assert_tree (model, CHECKPOINT, "c9(c1)");
+  kit_driver_add_bitmap (driver, "/v/1.qcow2", "c1", TRUE);
+  assert_refused (kit_redefine (model, &request, documents, driver, NULL),
+                  STEMMA_ERROR_BITMAP_INCONSISTENT, "/v/1.qcow2");
+  assert_tree (model, CHECKPOINT, "c9(c1)");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/redefine/an-external-snapshot-froze-the-source-in-its-own-domain",
+                   test_external);
+  g_test_add_func ("/core/redefine/an-internal-snapshot-is-in-the-source-under-its-name",
+                   test_internal);
+  g_test_add_func ("/core/redefine/disks-go-by-target-or-by-path-and-once", test_disk_names);
+  g_test_add_func ("/core/redefine/what-a-record-needs-is-asked-for-by-name", test_required);
+  g_test_add_func ("/core/redefine/the-uuid-must-be-that-of-the-domain", test_uuid);
+  g_test_add_func ("/core/redefine/a-parent-must-exist-and-not-stand-on-its-child", test_parents);
+  g_test_add_func ("/core/redefine/a-snapshot-moves-and-keeps-its-id", test_moves);
+  g_test_add_func ("/core/redefine/online-and-offline-disks-and-full-do-not-mix", test_transitions);
+  g_test_add_func ("/core/redefine/another-machine-is-refused-naming-the-field", test_machine);
+  g_test_add_func ("/core/redefine/an-omitted-domain-keeps-the-one-on-record",
+                   test_kept_definition);
+  g_test_add_func ("/core/redefine/without-a-domain-the-overlay-tells-what-was-frozen",
+                   test_without_definition);
+  g_test_add_func ("/core/redefine/an-image-that-was-not-on-record-is-recorded-as-backing",
+                   test_new_images);
+  g_test_add_func ("/core/redefine/an-image-that-another-machine-writes-holds-no-state",
+                   test_other_machines_image);
+  g_test_add_func ("/core/redefine/all-documents-of-a-call-or-none", test_bulk);
+  g_test_add_func ("/core/redefine/only-the-option-makes-a-snapshot-current", test_current);
+  g_test_add_func ("/core/redefine/validate-refuses-snapshots-that-the-images-do-not-bear-out",
+                   test_validate_snapshots);
+  g_test_add_func ("/core/redefine/validate-looks-for-tags-in-images-not-on-record",
+                   test_validate_new_internal);
+  g_test_add_func ("/core/redefine/a-checkpoint-has-its-bitmap-in-the-active-image",
+                   test_checkpoint);
+  g_test_add_func ("/core/redefine/validate-finds-where-a-bitmap-began", test_validate_checkpoints);
+  return g_test_run ();
+}
