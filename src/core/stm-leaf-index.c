@@ -7,10 +7,12 @@
  */
 #include "stm-leaf-index.h"
 
+/* Alive is a checkpoint that can be reached, or on which an alive one stands: so one in the middle
+ * of a line that is lost does not make two leaves of it. */
 typedef struct
 {
-  StmMoment *moment;  /* NULL while only children name it */
-  guint n_reachables; /* children that can be reached */
+  StmMoment *moment; /* NULL while only children name it */
+  guint n_alive;     /* children that are alive */
 } Node;
 
 struct _StmLeafIndex
@@ -74,13 +76,16 @@ ensure_node (StmLeafIndex *self, const char *id)
   return node;
 }
 
+static gboolean
+is_reachable (const Node *node)
+{
+  return node->moment != NULL && stm_checkpoint_is_reachable (node->moment);
+}
+
 static void
 judge_node (StmLeafIndex *self, Node *node)
 {
-  gboolean is_leaf = node->moment != NULL && node->n_reachables == 0
-                     && stm_checkpoint_is_reachable (node->moment);
-
-  if (is_leaf)
+  if (is_reachable (node) && node->n_alive == 0)
     g_hash_table_add (self->leaves, node);
   else
     g_hash_table_remove (self->leaves, node);
@@ -91,8 +96,42 @@ static void
 release_node (StmLeafIndex *self, const char *id, Node *node)
 {
   judge_node (self, node);
-  if (node->moment == NULL && node->n_reachables == 0)
+  if (node->moment == NULL && node->n_alive == 0)
     g_hash_table_remove (self->nodes, id);
+}
+
+/* One more child is alive. Goes up only through what was dead before. */
+static void
+add_alive (StmLeafIndex *self, const char *id)
+{
+  while (id != NULL)
+    {
+      Node *node = ensure_node (self, id);
+      gboolean was_alive = is_reachable (node) || node->n_alive > 0;
+
+      node->n_alive++;
+      judge_node (self, node);
+      id = was_alive || node->moment == NULL ? NULL : node->moment->parent;
+    }
+}
+
+/* One child less is. */
+static void
+drop_alive (StmLeafIndex *self, const char *id)
+{
+  while (id != NULL)
+    {
+      Node *node = g_hash_table_lookup (self->nodes, id);
+      const char *parent = NULL;
+
+      g_return_if_fail (node != NULL && node->n_alive > 0);
+
+      node->n_alive--;
+      if (node->n_alive == 0 && node->moment != NULL && !is_reachable (node))
+        parent = node->moment->parent;
+      release_node (self, id, node);
+      id = parent;
+    }
 }
 
 static void
@@ -133,31 +172,22 @@ drop_bitmaps (StmLeafIndex *self, Node *node)
 static void
 enter (StmLeafIndex *self, Node *node)
 {
-  const char *parent_id = node->moment->parent;
-
   add_bitmaps (self, node);
   judge_node (self, node);
-  if (parent_id == NULL || !stm_checkpoint_is_reachable (node->moment))
-    return;
-
-  Node *parent = ensure_node (self, parent_id);
-  parent->n_reachables++;
-  judge_node (self, parent);
+  if (is_reachable (node) || node->n_alive > 0)
+    add_alive (self, node->moment->parent);
 }
 
 static void
 leave (StmLeafIndex *self, Node *node)
 {
+  gboolean was_alive = is_reachable (node) || node->n_alive > 0;
   g_autoptr (StmMoment) moment = node->moment;
-  Node *parent = moment->parent == NULL ? NULL : g_hash_table_lookup (self->nodes, moment->parent);
 
   drop_bitmaps (self, node);
   node->moment = NULL;
-  if (parent != NULL && stm_checkpoint_is_reachable (moment))
-    {
-      parent->n_reachables--;
-      release_node (self, moment->parent, parent);
-    }
+  if (was_alive)
+    drop_alive (self, moment->parent);
 }
 
 void

@@ -24,8 +24,8 @@ void stm_leaf_index_remove (StmLeafIndex *self, const char *id);
  * chain nor lost. One of which nothing is known counts as such. */
 gboolean stm_checkpoint_is_reachable (const StmMoment *moment);
 
-/* The reachable checkpoints on which no reachable one stands: how many, and the id of the only one
- * or NULL. */
+/* The reachable checkpoints on which no reachable one stands, be it on a line through others: how
+ * many, and the id of the only one or NULL. */
 guint stm_leaf_index_count (const StmLeafIndex *self);
 const char *stm_leaf_index_lone (const StmLeafIndex *self);
 /* At most `limit` of them, by name. StmMoment, referenced. */

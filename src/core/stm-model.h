@@ -34,10 +34,10 @@ guint64 stm_model_generation (const StmModel *self, const char *domain_id); /* 0
 guint64 stm_model_service_generation (const StmModel *self);
 const StmTree *stm_model_tree (const StmModel *self, const char *domain_id, StmMomentKind kind);
 
-/* Checkpoints of one domain. The reachable ones on which no reachable one stands: how many, and the
- * id of the only one, or NULL; and, at most `limit` of them, the checkpoints themselves. */
-const char *
-stm_model_lone_leaf (const StmModel *self, const char *domain_id, guint *out_n_leaves);
+/* Checkpoints of one domain. The reachable ones on which no reachable one stands, directly or
+ * through others: how many, and the id of the only one, or NULL; and, at most `limit` of them, the
+ * checkpoints themselves. */
+const char *stm_model_lone_leaf (const StmModel *self, const char *domain_id, guint *out_n_leaves);
 GPtrArray *stm_model_leaves (const StmModel *self, const char *domain_id, guint limit);
 /* Those whose bitmap on the disk has this name. StmMoment, referenced. */
 GPtrArray *stm_model_bitmap_sharers (const StmModel *self, const char *domain_id,

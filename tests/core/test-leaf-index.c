@@ -91,47 +91,88 @@ test_sharers (void)
   g_assert_cmpuint (none->len, ==, 0);
 }
 
+static void
+test_gap (void)
+{
+  g_autoptr (StmLeafIndex) index = stm_leaf_index_new ();
+
+  put (index, "a", NULL, STM_HEALTH_OK);
+  put (index, "b", "a", STM_HEALTH_OK);
+  put (index, "c", "b", STM_HEALTH_OK);
+  put (index, "d", "c", STM_HEALTH_OK);
+  put (index, "b", "a", STM_HEALTH_MISSING);
+  put (index, "c", "b", STM_HEALTH_MISSING);
+  g_assert_cmpstr (stm_leaf_index_lone (index), ==, "d");
+  put (index, "d", "c", STM_HEALTH_UNREACHABLE);
+  g_assert_cmpstr (stm_leaf_index_lone (index), ==, "a");
+}
+
+#define N_RANDOM 12
+
+typedef struct
+{
+  gboolean is_there;
+  int parent; /* -1: a root */
+  StmHealth health;
+} Walked;
+
+static gboolean
+walk_is_reachable (const Walked *walked)
+{
+  return walked->is_there && walked->health != STM_HEALTH_UNREACHABLE
+         && walked->health != STM_HEALTH_MISSING;
+}
+
+/* Whether some reachable one stands on it, on a line of those that are there. */
+static gboolean
+walk_has_heir (const Walked *all, int i)
+{
+  for (int j = 0; j < N_RANDOM; j++)
+    {
+      int at = j;
+
+      if (!walk_is_reachable (&all[j]))
+        continue;
+      while (at >= 0 && all[at].is_there && at != i)
+        at = all[at].parent;
+      if (at == i && j != i)
+        return TRUE;
+    }
+
+  return FALSE;
+}
+
 /* The index against a walk over all, at random edits. */
 static void
 test_random (void)
 {
-  enum
-  {
-    N = 12
+  static const char ids[N_RANDOM][2] = {
+    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"
   };
   g_autoptr (StmLeafIndex) index = stm_leaf_index_new ();
-  char ids[N][2] = { 0 };
-  int parents[N];
-  StmHealth healths[N];
-  gboolean is_there[N] = { FALSE };
+  Walked all[N_RANDOM] = { { 0 } };
 
-  for (guint i = 0; i < N; i++)
-    ids[i][0] = 'a' + i;
   for (guint round = 0; round < 20000; round++)
     {
-      guint i = g_test_rand_int_range (0, N);
+      int changed = g_test_rand_int_range (0, N_RANDOM);
+      Walked *one = &all[changed];
       guint n_leaves = 0;
 
-      is_there[i] = g_test_rand_int_range (0, 4) > 0;
-      parents[i] = g_test_rand_int_range (-1, i);
-      healths[i] = g_test_rand_int_range (STM_HEALTH_OK, STM_HEALTH_UNKNOWN + 1);
-      if (is_there[i])
-        put (index, ids[i], parents[i] < 0 ? NULL : ids[parents[i]], healths[i]);
+      one->is_there = g_test_rand_int_range (0, 4) > 0;
+      one->parent = g_test_rand_int_range (-1, changed);
+      one->health = g_test_rand_int_range (STM_HEALTH_OK, STM_HEALTH_UNKNOWN + 1);
+      if (one->is_there)
+        put (index, ids[changed], one->parent < 0 ? NULL : ids[one->parent], one->health);
       else
-        stm_leaf_index_remove (index, ids[i]);
+        stm_leaf_index_remove (index, ids[changed]);
 
-      for (guint j = 0; j < N; j++)
+      for (int i = 0; i < N_RANDOM; i++)
         {
-          gboolean is_leaf = is_there[j] && healths[j] != STM_HEALTH_UNREACHABLE
-                             && healths[j] != STM_HEALTH_MISSING;
+          gboolean is_leaf = walk_is_reachable (&all[i]) && !walk_has_heir (all, i);
 
-          for (guint k = 0; k < N; k++)
-            if (is_there[k] && parents[k] == (int) j && healths[k] != STM_HEALTH_UNREACHABLE
-                && healths[k] != STM_HEALTH_MISSING)
-              is_leaf = FALSE;
           n_leaves += is_leaf;
           if (is_leaf && stm_leaf_index_count (index) == 1)
-            g_assert_cmpstr (stm_leaf_index_lone (index), ==, ids[j]);
+            g_assert_cmpstr (stm_leaf_index_lone (index), ==, ids[i]);
         }
       g_assert_cmpuint (stm_leaf_index_count (index), ==, n_leaves);
     }
@@ -143,6 +184,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/core/leaf-index/linear-use-has-one-leaf", test_linear);
   g_test_add_func ("/core/leaf-index/what-is-off-the-chain-is-no-leaf", test_off_the_chain);
+  g_test_add_func ("/core/leaf-index/a-lost-one-in-a-line-makes-no-second-leaf", test_gap);
   g_test_add_func ("/core/leaf-index/children-may-come-first", test_children_first);
   g_test_add_func ("/core/leaf-index/a-bitmap-tells-its-checkpoints", test_sharers);
   g_test_add_func ("/core/leaf-index/random-edits-agree-with-a-walk", test_random);
