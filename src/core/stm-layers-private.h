@@ -28,6 +28,7 @@ struct _StmLayer
   gboolean is_orphan;       /* hidden with nothing on it, before anything was released */
   gboolean is_released;     /* hidden by this operation */
   gboolean is_gone;         /* out of the record */
+  GHashTable *freed_tags;   /* set of names: internal snapshots that go with this operation */
   StmLayer *successor;      /* the layer that took its content and its place */
   StmLayer *absorber;       /* the layer above that took its content, and not its place */
 

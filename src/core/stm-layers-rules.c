@@ -25,14 +25,31 @@ find_holder_outside (const StmLayer *layer)
   return NULL;
 }
 
+/* What an internal snapshot does not have itself it takes from the images below, so that these must
+ * go on showing the same as long as it is there. */
 static char *
 find_tags (const StmLayer *layer)
 {
-  if (layer->facts == NULL || layer->facts->tags->len == 0)
-    return NULL;
+  guint n_tags = 0;
 
-  return g_strdup_printf ("%s holds %u internal snapshots", layer->image->path,
-                          layer->facts->tags->len);
+  for (guint i = 0; layer->facts != NULL && i < layer->facts->tags->len; i++)
+    {
+      const StmTagFacts *tag = layer->facts->tags->pdata[i];
+
+      n_tags += !g_hash_table_contains (layer->freed_tags, tag->name);
+    }
+
+  return n_tags == 0
+             ? NULL
+             : g_strdup_printf ("%s holds %u internal snapshots", layer->image->path, n_tags);
+}
+
+/* Not every image of the format can be resized while it holds an internal snapshot. */
+static gboolean
+cannot_grow (const StmLayer *lower, const StmLayer *upper)
+{
+  return upper->image->capacity > lower->image->capacity && lower->facts != NULL
+         && lower->facts->tags->len > 0;
 }
 
 /* Bitmaps are no obstacle here: they tell of changes to data that goes. */
@@ -129,6 +146,9 @@ find_commit_obstacle (StmLayers *self, const StmLayer *lower, const StmLayer *up
     return find_holder_outside (upper);
   if (upper->image->capacity < lower->image->capacity)
     return g_strdup_printf ("%s is larger than %s on it", lower->image->path, upper->image->path);
+  if (cannot_grow (lower, upper))
+    return g_strdup_printf ("%s holds an internal snapshot and would have to grow",
+                            lower->image->path);
   if (children->len > MAX_CHILDREN_OF_COMMIT)
     return g_strdup_printf ("%u images stand on %s", children->len, upper->image->path);
 

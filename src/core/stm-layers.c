@@ -15,6 +15,7 @@ layer_free (gpointer data)
   stm_image_unref ((StmImage *) layer->recorded);
   stm_image_unref (layer->image);
   g_hash_table_unref (layer->above);
+  g_hash_table_unref (layer->freed_tags);
   g_clear_pointer (&layer->outsiders, g_ptr_array_unref);
   g_clear_pointer (&layer->bitmaps, g_hash_table_unref);
   g_free (layer->why_kept);
@@ -29,6 +30,7 @@ layer_new (const StmImage *image)
   layer->recorded = stm_image_ref (image);
   layer->image = stm_image_ref (image);
   layer->above = g_hash_table_new (NULL, NULL);
+  layer->freed_tags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   return layer;
 }
@@ -187,7 +189,13 @@ void
 stm_layers_release_moment (StmLayers *self, const StmMoment *moment)
 {
   for (gsize i = 0; i < moment->n_disks; i++)
-    release (stm_layers_get (self, moment->disks[i].frozen));
+    {
+      StmLayer *layer = stm_layers_get (self, moment->disks[i].frozen);
+
+      if (layer != NULL && moment->disks[i].tag != NULL)
+        g_hash_table_add (layer->freed_tags, g_strdup (moment->disks[i].tag));
+      release (layer);
+    }
 }
 
 void

@@ -45,6 +45,9 @@ void stm_planner_add_images (GPtrArray *images, GHashTable *seen, const GPtrArra
 const StmImage *stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain,
                                          const char *path, GError **error);
 
+/* Adds a step before those that remove files. */
+void stm_planner_add_before_unlinks (StmPlan *plan, const StmStep *init);
+
 /* A copy of `image` with the size that the survey found. */
 StmImage *stm_planner_resized (const StmImage *image, const StmSurvey *survey);
 

@@ -220,6 +220,19 @@ stm_planner_add_overlay (StmPlan *plan, const StmDisk *disk, GPtrArray *chain, c
   return ((StmStep *) plan->steps->pdata[plan->steps->len - 1])->image;
 }
 
+void
+stm_planner_add_before_unlinks (StmPlan *plan, const StmStep *init)
+{
+  guint position = 0;
+
+  while (position < plan->steps->len
+         && ((StmStep *) plan->steps->pdata[position])->kind != STM_STEP_UNLINK)
+    position++;
+  stm_plan_add_step (plan, init);
+  g_ptr_array_insert (plan->steps, (int) position,
+                      g_ptr_array_steal_index (plan->steps, plan->steps->len - 1));
+}
+
 StmImage *
 stm_planner_resized (const StmImage *image, const StmSurvey *survey)
 {

@@ -10,6 +10,7 @@
 #include "stm-checkpoints.h"
 #include "stm-planner-shared.h"
 #include "stm-unmark.h"
+#include "stm-untag.h"
 
 struct _StmRemoval
 {
@@ -24,7 +25,7 @@ struct _StmRemoval
 };
 
 static gboolean
-check_moment (const StmMoment *moment, gboolean metadata_only, GError **error)
+check_moment (const StmMoment *moment, GError **error)
 {
   if (moment->state == STM_STATE_CREATING)
     {
@@ -34,16 +35,6 @@ check_moment (const StmMoment *moment, gboolean metadata_only, GError **error)
                    moment->name);
       return FALSE;
     }
-  for (gsize i = 0; i < moment->n_disks; i++)
-    if (moment->disks[i].mode == STM_MODE_INTERNAL && !metadata_only)
-      {
-        g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-                     "snapshot '%s' is internal to the image of disk '%s', which cannot be "
-                     "deleted yet: forget it with the option 'metadata-only'",
-                     moment->name, moment->disks[i].target);
-        return FALSE;
-      }
-
   return TRUE;
 }
 
@@ -51,7 +42,7 @@ static gboolean
 check_moments (const StmRemoval *self, GError **error)
 {
   for (guint i = 0; i < self->moments->len; i++)
-    if (!check_moment (self->moments->pdata[i], self->metadata_only, error))
+    if (!check_moment (self->moments->pdata[i], error))
       return FALSE;
 
   return stm_planner_check_settled (self->model, self->domain_id, self->ids, error);
@@ -109,6 +100,7 @@ stm_removal_images (const StmRemoval *self)
     return g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
 
   g_autoptr (GPtrArray) images = stm_layers_list_concerned (self->layers);
+  stm_untag_add_images (self->model, self->domain_id, self->moments, images);
   g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   if (self->checkpoints == NULL)
     return g_steal_pointer (&images);
@@ -132,6 +124,8 @@ stm_removal_fill_steps (StmRemoval *self, const StmSurvey *survey, StmPlan *plan
     }
 
   if (!stm_layers_settle (self->layers, survey, plan, error)
+      || !stm_untag_plan (self->model, survey, self->domain_id, self->moments, self->layers, plan,
+                          error)
       || (self->checkpoints != NULL
           && !stm_unmark_plan (self->model, survey, self->domain_id, self->checkpoints,
                                self->layers, plan, error)))

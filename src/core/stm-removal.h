@@ -11,8 +11,7 @@
 typedef struct _StmRemoval StmRemoval;
 
 /* `moments`: StmMoment, each parent before its children, referenced. WRONG_STATE or BUSY when one
- * of them, or one that would change with them, is in the making; NOT_SUPPORTED for internal ones.
- */
+ * of them, or one that would change with them, is in the making. */
 StmRemoval *stm_removal_new (const StmModel *model, const char *domain_id, GPtrArray *moments,
                              gboolean metadata_only, GError **error);
 void stm_removal_free (StmRemoval *self);

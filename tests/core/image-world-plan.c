@@ -157,9 +157,14 @@ tell_step (GString *text, const StmStep *step)
   switch (step->kind)
     {
     case STM_STEP_TAG:
+      g_string_append_printf (text, "tag %s@%s", base_of (step->image), step->name);
+      break;
     case STM_STEP_GOTO:
+      g_string_append_printf (text, "goto %s@%s (%s)", base_of (step->image), step->name,
+                              step->fallback);
+      break;
     case STM_STEP_UNTAG:
-      g_string_append_printf (text, "mark %s %s", step->name, base_of (step->image));
+      g_string_append_printf (text, "untag %s@%s", base_of (step->image), step->name);
       break;
     case STM_STEP_BITMAP:
       g_string_append_printf (text, "bitmap %s %s", step->name, base_of (step->image));

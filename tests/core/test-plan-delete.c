@@ -244,20 +244,6 @@ test_states (void)
 }
 
 static void
-test_internal_snapshots_are_refused (void)
-{
-  g_autoptr (World) world = world_with_line ();
-  const StmMoment *moment = world_moment (world, "vm", "s2");
-  StmMomentDisk disk = moment->disks[0];
-
-  disk.mode = STM_MODE_INTERNAL;
-  disk.tag = "stemma-1";
-  g_autoptr (StmMoment) internal = stm_moment_with_disks (moment, &disk, 1);
-  world_put_moment (world, "vm", internal);
-  assert_refused (world, "s2", (StmDeleteRequest){ 0 }, STEMMA_ERROR_NOT_SUPPORTED, "s2");
-}
-
-static void
 test_missing_and_changed_images_are_refused (void)
 {
   const char *const cases[] = { "missing", "backing", "size" };
@@ -415,7 +401,6 @@ main (int argc, char **argv)
   ADD ("two-disks-go-each-their-own-way", test_two_disks_each_their_own_way);
   ADD ("a-deletion-is-shown-and-can-be-undone", test_is_shown_going_and_can_be_undone);
   ADD ("states-are-respected", test_states);
-  ADD ("internal-snapshots-are-refused", test_internal_snapshots_are_refused);
   ADD ("missing-and-changed-images-are-refused", test_missing_and_changed_images_are_refused);
   ADD ("a-lost-leaf-can-be-deleted", test_lost_leaf_can_be_deleted);
   ADD ("space-is-checked-and-told", test_space);
