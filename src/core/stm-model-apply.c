@@ -21,19 +21,19 @@ put_moment (StmDomainEntry *entry, const StmMoment *moment)
   stm_image_index_add_moment (entry->images, moment);
 }
 
-/* The tree wants a parent before its children, the change has them in any order: those parents of
- * the moment that are not in the tree yet go first. */
+/* The tree wants a parent before its children and never a moment on itself, not even in between;
+ * the change has them in any order. So those parents of the moment that are still to be put go
+ * first: then its whole way to the root is final. */
 static void
-put_with_parents (StmDomainEntry *entry, GHashTable *put_moments, const StmMoment *moment)
+put_with_parents (StmDomainEntry *entry, GHashTable *waiting, const StmMoment *moment)
 {
   g_autoptr (GPtrArray) line = g_ptr_array_new ();
 
-  for (; moment != NULL; moment = g_hash_table_lookup (put_moments, moment->parent))
+  for (; moment != NULL;
+       moment = moment->parent != NULL ? g_hash_table_lookup (waiting, moment->parent) : NULL)
     {
+      g_hash_table_remove (waiting, moment->id);
       g_ptr_array_add (line, (StmMoment *) moment);
-      if (moment->parent == NULL
-          || stm_tree_get (entry->trees[moment->kind], moment->parent) != NULL)
-        break;
     }
   for (guint i = line->len; i > 0; i--)
     put_moment (entry, line->pdata[i - 1]);
@@ -42,16 +42,21 @@ put_with_parents (StmDomainEntry *entry, GHashTable *put_moments, const StmMomen
 static void
 put_moments (StmDomainEntry *entry, const GPtrArray *moments)
 {
-  g_autoptr (GHashTable) by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GHashTable) waiting = g_hash_table_new (g_str_hash, g_str_equal);
 
   for (guint i = 0; i < moments->len; i++)
     {
       StmMoment *moment = moments->pdata[i];
 
-      g_hash_table_insert (by_id, (char *) moment->id, moment);
+      g_hash_table_insert (waiting, (char *) moment->id, moment);
     }
   for (guint i = 0; i < moments->len; i++)
-    put_with_parents (entry, by_id, moments->pdata[i]);
+    {
+      const StmMoment *moment = moments->pdata[i];
+
+      if (g_hash_table_contains (waiting, moment->id))
+        put_with_parents (entry, waiting, moment);
+    }
 }
 
 /* What still stands on a removed moment is removed by the same change, in whatever order. */

@@ -146,49 +146,6 @@ check_names (const StmModelView *view, GError **error)
   return TRUE;
 }
 
-static gconstpointer
-parent_of (const StmModelView *view, gconstpointer value)
-{
-  const StmMoment *moment = value;
-
-  return moment->parent != NULL ? stm_model_view_moment (view, moment->kind, moment->parent) : NULL;
-}
-
-static const char *
-id_of (gconstpointer value)
-{
-  return ((const StmMoment *) value)->id;
-}
-
-static gboolean
-is_moved (const StmModelView *view, gconstpointer value)
-{
-  const StmMoment *moment = value;
-  const StmMoment *old = stm_model_view_old_moment (view, moment->id);
-
-  return old != NULL && g_strcmp0 (old->parent, moment->parent) != 0;
-}
-
-static gboolean
-check_rings (const StmModelView *view, GError **error)
-{
-  const StmRingWalk walk = {
-    .next_of = parent_of,
-    .key_of = id_of,
-    .is_moved = is_moved,
-    .changed = view->put_moments,
-  };
-  const StmMoment *found = stm_model_find_ring (view, &walk, view->change->put_moments);
-
-  if (found == NULL)
-    return TRUE;
-
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-               "cannot put %s \"%s\" of domain %s there: it would stand on itself",
-               kind_to_text (found->kind), found->name, view->domain->name);
-  return FALSE;
-}
-
 static gboolean
 check_current (const StmModelView *view, GError **error)
 {
@@ -217,5 +174,6 @@ gboolean
 stm_model_check_moments (const StmModelView *view, GError **error)
 {
   return check_values (view, error) && check_removals (view, error) && check_parents (view, error)
-         && check_names (view, error) && check_rings (view, error) && check_current (view, error);
+         && check_names (view, error) && stm_model_check_rings (view, error)
+         && check_current (view, error);
 }

@@ -7,9 +7,12 @@
 #include "stm-model-view.h"
 
 gboolean stm_model_check_moments (const StmModelView *view, GError **error);
+/* Of stm_model_check_moments(): whether a moment would stand on itself, once it is known that all
+ * parents are there. */
+gboolean stm_model_check_rings (const StmModelView *view, GError **error);
 gboolean stm_model_check_images (const StmModelView *view, GError **error);
 
-/* How a ring check goes from value to value. */
+/* How the ring check of images goes from value to value. */
 typedef struct
 {
   gconstpointer (*next_of) (const StmModelView *view, gconstpointer value);

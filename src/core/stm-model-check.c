@@ -1,7 +1,7 @@
 /* stm_model_check(): whether a change fits the model, as the model would be after it.
  *
- * Main loop only; changes nothing. Costs by the size of the change, and by the depth of the tree
- * when something is moved.
+ * Main loop only; changes nothing. Costs by the size of the change, and by the depth of the chain
+ * of images when one of them is led elsewhere.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */

@@ -9,6 +9,8 @@
 #include "stemma-error.h"
 #include "stm-sound.h"
 
+#include <string.h>
+
 #define DISK_FORMAT "(sumsmsmsmsms)"
 
 /* Indexed by their enums. */
@@ -24,42 +26,93 @@ G_STATIC_ASSERT (G_N_ELEMENTS (health_words) == STM_HEALTH_UNKNOWN + 1);
 G_STATIC_ASSERT (G_N_ELEMENTS (mode_words) == STM_MODE_BITMAP + 1);
 G_STATIC_ASSERT (G_N_ELEMENTS (memory_words) == STM_MEMORY_EXTERNAL + 1);
 
-static StmMomentDisk *
-copy_disks (const StmMomentDisk *disks, gsize n_disks)
+static gsize
+bytes_of (const char *text)
 {
-  StmMomentDisk *copies = g_new0 (StmMomentDisk, n_disks);
-
-  for (gsize i = 0; i < n_disks; i++)
-    copies[i] = (StmMomentDisk){
-      .target = g_strdup (disks[i].target),
-      .mode = disks[i].mode,
-      .frozen = g_strdup (disks[i].frozen),
-      .overlay = g_strdup (disks[i].overlay),
-      .format = g_strdup (disks[i].format),
-      .tag = g_strdup (disks[i].tag),
-      .bitmap = g_strdup (disks[i].bitmap),
-    };
-
-  return copies;
+  return text != NULL ? strlen (text) + 1 : 0;
 }
 
+/* What the texts and the disks take up behind the value. */
+static gsize
+bytes_behind (const StmMoment *init)
+{
+  gsize n = init->n_disks * sizeof (StmMomentDisk) + bytes_of (init->id) + bytes_of (init->name)
+            + bytes_of (init->parent) + bytes_of (init->description) + bytes_of (init->definition)
+            + bytes_of (init->memory_file) + bytes_of (init->inactive) + bytes_of (init->cookie);
+
+  for (gsize i = 0; i < init->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &init->disks[i];
+
+      n += bytes_of (disk->target) + bytes_of (disk->frozen) + bytes_of (disk->overlay)
+           + bytes_of (disk->format) + bytes_of (disk->tag) + bytes_of (disk->bitmap);
+    }
+
+  return n;
+}
+
+/* Copies a text to the free end of what is being filled. */
+static const char *
+pack (char **inout_end, const char *text)
+{
+  gsize n = bytes_of (text);
+
+  if (n == 0)
+    return NULL;
+
+  char *copy = memcpy (*inout_end, text, n);
+
+  *inout_end += n;
+  return copy;
+}
+
+static void
+pack_disks (StmMoment *self, char **inout_end)
+{
+  StmMomentDisk *disks = (StmMomentDisk *) (gpointer) *inout_end;
+
+  *inout_end += self->n_disks * sizeof (StmMomentDisk);
+  for (gsize i = 0; i < self->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &self->disks[i];
+
+      disks[i] = (StmMomentDisk){
+        .target = pack (inout_end, disk->target),
+        .mode = disk->mode,
+        .frozen = pack (inout_end, disk->frozen),
+        .overlay = pack (inout_end, disk->overlay),
+        .format = pack (inout_end, disk->format),
+        .tag = pack (inout_end, disk->tag),
+        .bitmap = pack (inout_end, disk->bitmap),
+      };
+    }
+  self->disks = disks;
+}
+
+/* One allocation for all: there may be very many of them. */
 StmMoment *
 stm_moment_new (const StmMoment *init)
 {
   g_return_val_if_fail (init != NULL && init->id != NULL && init->name != NULL, NULL);
 
-  StmMoment *self = g_atomic_rc_box_new (StmMoment);
+  StmMoment whole = *init;
 
-  *self = *init;
-  self->id = g_strdup (init->id);
-  self->name = g_strdup (init->name);
-  self->parent = g_strdup (init->parent);
-  self->description = g_strdup (init->description != NULL ? init->description : "");
-  self->definition = g_strdup (init->definition);
-  self->memory_file = g_strdup (init->memory_file);
-  self->inactive = g_strdup (init->inactive);
-  self->cookie = g_strdup (init->cookie);
-  self->disks = copy_disks (init->disks, init->n_disks);
+  if (whole.description == NULL)
+    whole.description = "";
+
+  StmMoment *self = g_atomic_rc_box_alloc (sizeof whole + bytes_behind (&whole));
+  char *end = (char *) (self + 1);
+
+  *self = whole;
+  pack_disks (self, &end);
+  self->id = pack (&end, whole.id);
+  self->name = pack (&end, whole.name);
+  self->parent = pack (&end, whole.parent);
+  self->description = pack (&end, whole.description);
+  self->definition = pack (&end, whole.definition);
+  self->memory_file = pack (&end, whole.memory_file);
+  self->inactive = pack (&end, whole.inactive);
+  self->cookie = pack (&end, whole.cookie);
 
   return self;
 }
@@ -72,36 +125,11 @@ stm_moment_ref (const StmMoment *self)
   return g_atomic_rc_box_acquire ((StmMoment *) self);
 }
 
-static void
-clear_moment (gpointer data)
-{
-  StmMoment *self = data;
-
-  for (gsize i = 0; i < self->n_disks; i++)
-    {
-      g_free ((char *) self->disks[i].target);
-      g_free ((char *) self->disks[i].frozen);
-      g_free ((char *) self->disks[i].overlay);
-      g_free ((char *) self->disks[i].format);
-      g_free ((char *) self->disks[i].tag);
-      g_free ((char *) self->disks[i].bitmap);
-    }
-  g_free ((StmMomentDisk *) self->disks);
-  g_free ((char *) self->id);
-  g_free ((char *) self->name);
-  g_free ((char *) self->parent);
-  g_free ((char *) self->description);
-  g_free ((char *) self->definition);
-  g_free ((char *) self->memory_file);
-  g_free ((char *) self->inactive);
-  g_free ((char *) self->cookie);
-}
-
 void
 stm_moment_unref (StmMoment *self)
 {
   if (self != NULL)
-    g_atomic_rc_box_release_full (self, clear_moment);
+    g_atomic_rc_box_release (self);
 }
 
 const StmMomentDisk *
