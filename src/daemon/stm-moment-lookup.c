@@ -182,13 +182,14 @@ stm_moments_list (const StmMomentScope *scope, GDBusMethodInvocation *invocation
 }
 
 static GVariant *
-make_item (const StmMomentScope *scope, const char *domain_path, const StmMoment *moment)
+make_item (const StmMomentScope *scope, StmEntryCache *cache, const char *domain_path,
+           const StmMoment *moment)
 {
   g_autofree char *path = stm_moment_scope_path_of (scope, moment->id);
   StmMomentView view;
   GVariant *item[2] = { NULL, NULL };
 
-  stm_moment_view_init (&view, domain_path, stm_moment_scope_get_tree (scope), moment);
+  stm_moment_view_init (&view, cache, domain_path, stm_moment_scope_get_tree (scope), moment);
   item[0] = g_variant_new_object_path (path);
   item[1] = stm_moment_view_get_all (&view);
   return g_variant_new_tuple (item, G_N_ELEMENTS (item));
@@ -201,6 +202,7 @@ stm_moments_list_properties (const StmMomentScope *scope, GDBusMethodInvocation 
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) list = read_list (scope, options, &error);
   g_autofree char *domain_path = stm_object_path_of_domain (scope->domain_id);
+  g_autoptr (StmEntryCache) cache = stm_entry_cache_new ();
   GVariantBuilder items;
   gsize end = 0;
 
@@ -210,7 +212,7 @@ stm_moments_list_properties (const StmMomentScope *scope, GDBusMethodInvocation 
   g_variant_builder_init (&items, G_VARIANT_TYPE ("a(oa{sv})"));
   for (guint i = 0; i < list->len && end <= MAX_REPLY_BYTES; i++)
     {
-      GVariant *item = make_item (scope, domain_path, g_ptr_array_index (list, i));
+      GVariant *item = make_item (scope, cache, domain_path, g_ptr_array_index (list, i));
 
       g_variant_builder_add_value (&items, item);
       end = stm_wire_end (item, end);

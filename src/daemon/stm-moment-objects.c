@@ -22,6 +22,7 @@ struct _StmMomentObjects
   const StmBusContext *context;
   char *domain_id;
   char *domain_path;
+  StmEntryCache *cache;
   StmMomentKind kind;
   GHashTable *shown; /* id, of the moment's value, to Shown */
   char *current;     /* id of the one that was shown as current, or NULL */
@@ -62,7 +63,7 @@ view_of (StmMomentObjects *self, const StmTree *tree, const StmMoment *moment)
 {
   StmMomentView view;
 
-  stm_moment_view_init (&view, self->domain_path, tree, moment);
+  stm_moment_view_init (&view, self->cache, self->domain_path, tree, moment);
   return view;
 }
 
@@ -225,6 +226,7 @@ update_one (StmMomentObjects *self, const StmTree *tree, const char *id)
 
   now = view_of (self, tree, moment);
   before = (StmMomentView){
+    .cache = self->cache,
     .domain_path = self->domain_path,
     .moment = shown->moment,
     .n_children = shown->n_children,
@@ -327,6 +329,7 @@ stm_moment_objects_new (const StmBusContext *context, const char *domain_id, Stm
   self->context = context;
   self->domain_id = g_strdup (domain_id);
   self->domain_path = stm_object_path_of_domain (domain_id);
+  self->cache = stm_entry_cache_new ();
   self->kind = kind;
   self->shown = g_hash_table_new_full (g_str_hash, g_str_equal, /* key_destroy= */ NULL,
                                        shown_free);
@@ -350,6 +353,7 @@ stm_moment_objects_free (StmMomentObjects *self)
 
   stm_moment_subtree_free (self->subtree);
   g_hash_table_unref (self->shown);
+  stm_entry_cache_free (self->cache);
   g_free (self->domain_id);
   g_free (self->domain_path);
   g_free (self->current);

@@ -17,6 +17,7 @@ struct _StmMomentSubtree
   const StmBusContext *context;
   char *domain_id;
   char *domain_path;
+  StmEntryCache *cache;
   StmMomentKind kind;
   guint registration;
 };
@@ -43,7 +44,7 @@ make_flyweight (StmMomentSubtree *self, const char *id)
 static void
 answer_get (const StmMomentView *view, const char *name, GDBusMethodInvocation *invocation)
 {
-  GVariant *value = stm_moment_view_get (view, name);
+  g_autoptr (GVariant) value = stm_moment_view_get (view, name);
 
   if (value == NULL)
     g_dbus_method_invocation_return_error (invocation, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS,
@@ -104,7 +105,7 @@ on_call (GDBusConnection *connection, const char *sender, const char *path, cons
 
   if (g_str_equal (interface, STM_INTERFACE_PROPERTIES))
     {
-      stm_moment_view_init (&view, self->domain_path, tree, moment);
+      stm_moment_view_init (&view, self->cache, self->domain_path, tree, moment);
       answer_properties (self, &view, method, arguments, invocation);
       return;
     }
@@ -188,6 +189,7 @@ stm_moment_subtree_new (const StmBusContext *context, const char *domain_id, Stm
   self->context = context;
   self->domain_id = g_strdup (domain_id);
   self->domain_path = stm_object_path_of_domain (domain_id);
+  self->cache = stm_entry_cache_new ();
   self->kind = kind;
   /* Without the flag GDBus would enumerate all of them at each call to one. */
   self->registration = g_dbus_connection_register_subtree (
@@ -206,6 +208,7 @@ stm_moment_subtree_free (StmMomentSubtree *self)
 
   if (self->registration != 0)
     g_dbus_connection_unregister_subtree (self->context->connection, self->registration);
+  stm_entry_cache_free (self->cache);
   g_free (self->domain_id);
   g_free (self->domain_path);
   g_free (self);

@@ -9,7 +9,12 @@
 #include "stm-object-path.h"
 #include "stm-snapshot-list.h"
 
-typedef GVariant *(*MakeValue) (const StmMomentView *view);
+/* The most properties of a moment, and the most keys of a row of Disks. */
+#define MAX_PROPERTIES 16
+#define MAX_KEYS 8
+
+/* {sv} of a property; floating or not. */
+typedef GVariant *(*MakeEntry) (const StmMomentView *view, const char *key);
 
 /* What a property depends on: when a moment is still the same value, only its place can differ. */
 typedef enum
@@ -21,138 +26,161 @@ typedef enum
 typedef struct
 {
   const char *name;
-  MakeValue make;
+  MakeEntry make;
   Source source;
 } Property;
 
 static GVariant *
-make_name (const StmMomentView *view)
+make_name (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string (view->moment->name);
+  return stm_entry_cache_value (view->cache, key, g_variant_new_string (view->moment->name));
 }
 
 static GVariant *
-make_description (const StmMomentView *view)
+make_description (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string (view->moment->description);
+  return stm_entry_cache_value (view->cache, key, g_variant_new_string (view->moment->description));
 }
 
 static GVariant *
-make_domain (const StmMomentView *view)
+make_domain (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_object_path (view->domain_path);
+  return stm_entry_cache_path (view->cache, key, view->domain_path);
 }
 
 static GVariant *
-make_parent (const StmMomentView *view)
+make_parent (const StmMomentView *view, const char *key)
 {
   const StmMoment *moment = view->moment;
   g_autofree char *path = NULL;
 
   if (moment->parent == NULL)
-    return g_variant_new_object_path (STM_PATH_NONE);
+    return stm_entry_cache_path (view->cache, key, STM_PATH_NONE);
 
   path = g_strconcat (view->domain_path, stm_object_path_part (moment->kind), moment->parent, NULL);
-  return g_variant_new_object_path (path);
+  return stm_entry_cache_value (view->cache, key, g_variant_new_object_path (path));
 }
 
 static GVariant *
-make_child_count (const StmMomentView *view)
+make_child_count (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_uint32 (view->n_children);
+  return stm_entry_cache_value (view->cache, key, g_variant_new_uint32 (view->n_children));
 }
 
 static GVariant *
-make_creation_time (const StmMomentView *view)
+make_creation_time (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_uint64 ((guint64) MAX (view->moment->created, 0));
+  guint64 time = (guint64) MAX (view->moment->created, 0);
+
+  return stm_entry_cache_value (view->cache, key, g_variant_new_uint64 (time));
 }
 
 static GVariant *
-make_state (const StmMomentView *view)
+make_state (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string (stm_moment_state_to_word (view->moment->state));
+  return stm_entry_cache_word (view->cache, key, stm_moment_state_to_word (view->moment->state));
 }
 
 static GVariant *
-make_current (const StmMomentView *view)
+make_current (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_boolean (view->is_current);
+  return stm_entry_cache_boolean (view->cache, key, view->is_current);
 }
 
 static GVariant *
-make_memory (const StmMomentView *view)
+make_memory (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string (stm_memory_to_word (view->moment->memory));
+  return stm_entry_cache_word (view->cache, key, stm_memory_to_word (view->moment->memory));
 }
 
 static GVariant *
-make_location (const StmMomentView *view)
+make_location (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string (stm_location_to_word (stm_moment_get_location (view->moment)));
+  return stm_entry_cache_word (view->cache, key,
+                               stm_location_to_word (stm_moment_get_location (view->moment)));
 }
 
 static GVariant *
-make_has_definition (const StmMomentView *view)
+make_has_definition (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_boolean (view->moment->definition != NULL);
+  return stm_entry_cache_boolean (view->cache, key, view->moment->definition != NULL);
 }
 
 /* No moment was taken of a machine that could be brought to rest. */
 static GVariant *
-make_quiesced (const StmMomentView *view)
+make_quiesced (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string ("no");
+  return stm_entry_cache_word (view->cache, key, "no");
 }
 
 static GVariant *
-make_health (const StmMomentView *view)
+make_health (const StmMomentView *view, const char *key)
 {
-  return g_variant_new_string (stm_health_to_word (view->moment->health));
+  return stm_entry_cache_word (view->cache, key, stm_health_to_word (view->moment->health));
 }
 
-static GVariant *
-make_entry (const char *key, GVariant *value)
+/* A row of Disks as it is put together. */
+typedef struct
 {
-  return g_variant_new_dict_entry (g_variant_new_string (key), g_variant_new_variant (value));
-}
+  StmEntryCache *cache;
+  GVariant *entries[MAX_KEYS];
+  gsize n_entries;
+} Row;
 
 static void
-add_text (GVariantBuilder *row, const char *key, const char *text)
+add_text (Row *row, const char *key, const char *text)
 {
   if (text != NULL)
-    g_variant_builder_add_value (row, make_entry (key, g_variant_new_string (text)));
+    row->entries[row->n_entries++] = stm_entry_cache_value (row->cache, key,
+                                                            g_variant_new_string (text));
 }
 
 static void
-add_snapshot_row (GVariantBuilder *rows, const StmMomentDisk *disk)
+add_word (Row *row, const char *key, const char *word)
 {
-  g_variant_builder_open (rows, G_VARIANT_TYPE_VARDICT);
-  add_text (rows, "target", disk->target);
-  add_text (rows, "mode", stm_disk_mode_to_word (disk->mode));
-  add_text (rows, "frozen", disk->frozen);
-  add_text (rows, "overlay", disk->overlay);
-  add_text (rows, "format", disk->format);
-  add_text (rows, "tag", disk->tag);
-  g_variant_builder_close (rows);
+  row->entries[row->n_entries++] = stm_entry_cache_word (row->cache, key, word);
 }
 
 static GVariant *
-make_snapshot_disks (const StmMomentView *view)
+make_snapshot_row (StmEntryCache *cache, const StmMomentDisk *disk)
+{
+  Row row = { .cache = cache };
+
+  add_text (&row, "target", disk->target);
+  add_word (&row, "mode", stm_disk_mode_to_word (disk->mode));
+  add_text (&row, "frozen", disk->frozen);
+  add_text (&row, "overlay", disk->overlay);
+  add_text (&row, "format", disk->format);
+  add_text (&row, "tag", disk->tag);
+  return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), row.entries, row.n_entries);
+}
+
+static GVariant *
+make_snapshot_disks (const StmMomentView *view, const char *key)
 {
   GVariantBuilder rows;
 
   g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
   for (gsize i = 0; i < view->moment->n_disks; i++)
-    add_snapshot_row (&rows, &view->moment->disks[i]);
-  return g_variant_builder_end (&rows);
+    g_variant_builder_add_value (&rows, make_snapshot_row (view->cache, &view->moment->disks[i]));
+  return stm_entry_cache_value (view->cache, key, g_variant_builder_end (&rows));
+}
+
+static GVariant *
+make_checkpoint_row (const StmMomentView *view, const StmMomentDisk *disk)
+{
+  Row row = { .cache = view->cache };
+
+  add_text (&row, "target", disk->target);
+  add_text (&row, "bitmap", disk->bitmap);
+  add_word (&row, "health", stm_health_to_word (view->moment->health));
+  return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), row.entries, row.n_entries);
 }
 
 /* A disk without a bitmap is not in the checkpoint. */
 static GVariant *
-make_checkpoint_disks (const StmMomentView *view)
+make_checkpoint_disks (const StmMomentView *view, const char *key)
 {
-  const char *health = stm_health_to_word (view->moment->health);
   GVariantBuilder rows;
 
   g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
@@ -160,15 +188,10 @@ make_checkpoint_disks (const StmMomentView *view)
     {
       const StmMomentDisk *disk = &view->moment->disks[i];
 
-      if (disk->mode != STM_MODE_BITMAP)
-        continue;
-      g_variant_builder_open (&rows, G_VARIANT_TYPE_VARDICT);
-      add_text (&rows, "target", disk->target);
-      add_text (&rows, "bitmap", disk->bitmap);
-      add_text (&rows, "health", health);
-      g_variant_builder_close (&rows);
+      if (disk->mode == STM_MODE_BITMAP)
+        g_variant_builder_add_value (&rows, make_checkpoint_row (view, disk));
     }
-  return g_variant_builder_end (&rows);
+  return stm_entry_cache_value (view->cache, key, g_variant_builder_end (&rows));
 }
 
 static const Property snapshot_properties[] = {
@@ -201,6 +224,9 @@ static const Property checkpoint_properties[] = {
   { NULL },
 };
 
+G_STATIC_ASSERT (G_N_ELEMENTS (snapshot_properties) <= MAX_PROPERTIES);
+G_STATIC_ASSERT (G_N_ELEMENTS (checkpoint_properties) <= MAX_PROPERTIES);
+
 static const Property *
 properties_of (const StmMomentView *self)
 {
@@ -208,10 +234,11 @@ properties_of (const StmMomentView *self)
 }
 
 void
-stm_moment_view_init (StmMomentView *self, const char *domain_path, const StmTree *tree,
-                      const StmMoment *moment)
+stm_moment_view_init (StmMomentView *self, StmEntryCache *cache, const char *domain_path,
+                      const StmTree *tree, const StmMoment *moment)
 {
   *self = (StmMomentView){
+    .cache = cache,
     .domain_path = domain_path,
     .moment = moment,
     .n_children = stm_tree_n_children (tree, moment->id),
@@ -232,7 +259,12 @@ stm_moment_view_get (const StmMomentView *self, const char *property)
   for (const Property *at = properties_of (self); at->name != NULL; at++)
     {
       if (g_str_equal (at->name, property))
-        return at->make (self);
+        {
+          g_autoptr (GVariant) entry = g_variant_ref_sink (at->make (self, at->name));
+          g_autoptr (GVariant) variant = g_variant_get_child_value (entry, 1);
+
+          return g_variant_get_variant (variant);
+        }
     }
   return NULL;
 }
@@ -240,12 +272,12 @@ stm_moment_view_get (const StmMomentView *self, const char *property)
 GVariant *
 stm_moment_view_get_all (const StmMomentView *self)
 {
-  GVariantBuilder all;
+  GVariant *entries[MAX_PROPERTIES];
+  gsize n_entries = 0;
 
-  g_variant_builder_init (&all, G_VARIANT_TYPE_VARDICT);
   for (const Property *at = properties_of (self); at->name != NULL; at++)
-    g_variant_builder_add_value (&all, make_entry (at->name, at->make (self)));
-  return g_variant_builder_end (&all);
+    entries[n_entries++] = at->make (self, at->name);
+  return g_variant_new_array (G_VARIANT_TYPE ("{sv}"), entries, n_entries);
 }
 
 GVariant *
@@ -263,11 +295,11 @@ stm_moment_view_compare (const StmMomentView *before, const StmMomentView *now)
 
       if (is_same_value && at->source == OF_MOMENT)
         continue;
-      old = g_variant_ref_sink (at->make (before));
-      new = g_variant_ref_sink (at->make (now));
-      if (g_variant_equal (old, new))
+      old = g_variant_ref_sink (at->make (before, at->name));
+      new = g_variant_ref_sink (at->make (now, at->name));
+      if (old == new || g_variant_equal (old, new))
         continue;
-      g_variant_builder_add_value (&changed, make_entry (at->name, new));
+      g_variant_builder_add_value (&changed, new);
       n_changed++;
     }
   if (n_changed > 0)

@@ -8,26 +8,28 @@
  */
 #pragma once
 
+#include "stm-entry-cache.h"
 #include "stm-tree.h"
 
 #include <gio/gio.h>
 
 typedef struct
 {
-  const char *domain_path;
+  StmEntryCache *cache;    /* of this domain path */
+  const char *domain_path; /* must outlive the cache */
   const StmMoment *moment;
   guint n_children;
   gboolean is_current;
 } StmMomentView;
 
 /* As the tree, which has the moment, shows it. */
-void stm_moment_view_init (StmMomentView *self, const char *domain_path, const StmTree *tree,
-                           const StmMoment *moment);
+void stm_moment_view_init (StmMomentView *self, StmEntryCache *cache, const char *domain_path,
+                           const StmTree *tree, const StmMoment *moment);
 
 /* What gdbus-codegen made of the introspection XML; static. */
 GDBusInterfaceInfo *stm_moment_interface (StmMomentKind kind);
 
-/* Floating; NULL when the interface has no such property. */
+/* The caller owns it; NULL when the interface has no such property. */
 GVariant *stm_moment_view_get (const StmMomentView *self, const char *property);
 /* All properties, a{sv}, floating. */
 GVariant *stm_moment_view_get_all (const StmMomentView *self);
