@@ -11,6 +11,7 @@
 #include "stm-image-lock.h"
 #include "stm-image-verify.h"
 #include "stm-qcow2-marks.h"
+#include "stm-qcow2-tags.h"
 
 #include "stemma-error.h"
 
@@ -154,6 +155,29 @@ stm_image_tags_find (const StmImageTags *self, const char *name, const StmTagFac
 
   *out_tag = found;
   return TRUE;
+}
+
+gboolean
+stm_image_tags_check_unwritten (const StmImageTags *self, const StmTagFacts *fallback,
+                                const StmTagFacts *other, GError **error)
+{
+  const char *path = self->facts->path;
+  g_autoptr (StmQcow2Header) header = stm_qcow2_header_read (self->fd, path, error);
+  gboolean is_between = FALSE;
+
+  if (header == NULL
+      || !stm_qcow2_tags_is_between (self->fd, header, path, fallback->id,
+                                     other != NULL ? other->id : NULL, &is_between, error))
+    return FALSE;
+  if (is_between)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE,
+               "image %s was written since its internal snapshot \"%s\" was made, and going to "
+               "another would lose that: keep what it shows and delete that one with qemu-img "
+               "snapshot -d, or go back to it with qemu-img snapshot -a",
+               path, fallback->name);
+  return FALSE;
 }
 
 gboolean

@@ -31,6 +31,11 @@ gboolean stm_image_tags_check_free (const StmImageTags *self, const char *name, 
 gboolean stm_image_tags_find (const StmImageTags *self, const char *name,
                               const StmTagFacts **out_tag, GError **error);
 
+/* UNSAVED_STATE unless the image shows nothing but what is in these tags (`other` nullable): a
+ * guest wrote to it since the operation that made `fallback` was cut off. */
+gboolean stm_image_tags_check_unwritten (const StmImageTags *self, const StmTagFacts *fallback,
+                                         const StmTagFacts *other, GError **error);
+
 /* Makes durable what was written to the image. */
 gboolean
 stm_image_tags_sync (const StmImageTags *self, const StmPathPolicy *policy, GError **error);

@@ -124,7 +124,8 @@ stm_qemu_goto_run (const StmQemuSetup *setup, const StmStep *step, const StmPath
   if (!check_bitmaps (&tags, step->name, error))
     return FALSE;
 
-  return go (setup, &tags, tag, step->image, policy, cancellable, error);
+  return stm_image_tags_check_unwritten (&tags, fallback, tag, error)
+         && go (setup, &tags, tag, step->image, policy, cancellable, error);
 }
 
 gboolean
@@ -139,7 +140,11 @@ stm_qemu_goto_abandon (const StmQemuSetup *setup, const StmStep *step, const Stm
   if (!stm_image_tags_open (step->image, policy, /* cancellable= */ NULL, &tags, error)
       || !stm_image_tags_find (&tags, step->fallback, &fallback, error))
     return FALSE;
+  if (fallback == NULL)
+    return TRUE;
 
-  return fallback == NULL
-         || go (setup, &tags, fallback, step->image, policy, /* cancellable= */ NULL, error);
+  /* The service may have been away for long, and a machine may have run meanwhile. */
+  return stm_image_tags_check_unwritten (&tags, fallback,
+                                         stm_facts_find_tag (tags.facts, step->name), error)
+         && go (setup, &tags, fallback, step->image, policy, /* cancellable= */ NULL, error);
 }

@@ -417,7 +417,8 @@ test_go (ImageFixture *self, gconstpointer unused)
   assert_went (self, get_step (plan, 1));
   assert_content (image, "199");
 
-  add_step (other, STM_STEP_GOTO, image, "second", "stemma-" TEST_PLAN_ID);
+  make_tag (self, image, "other back");
+  add_step (other, STM_STEP_GOTO, image, "second", "other back");
   assert_went (self, get_step (other, 0));
   assert_content (image, "129");
   backing = test_image_get_backing (image->path, &format);
@@ -478,6 +479,54 @@ test_taken_back (ImageFixture *self, gconstpointer unused)
       assert_tags (self, image, "first second");
     }
   RUN ("qemu-img", "check", "-q", image->path);
+}
+
+static void
+assert_not_gone (ImageFixture *self, StmImage *image, const char *name, const char *fallback,
+                 StemmaError code, const char *words)
+{
+  g_autoptr (StmPlan) plan = plan_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = test_image_digest (image->path, image->format);
+  g_autofree char *after = NULL;
+
+  add_step (plan, STM_STEP_GOTO, image, name, fallback);
+  g_assert_false (
+      stm_driver_go_to_tag (self->driver, get_step (plan, 0), self->policy, NULL, &error));
+  g_assert_error (error, STEMMA_ERROR, (int) code);
+  g_assert_nonnull (strstr (error->message, image->path));
+  if (strstr (error->message, words) == NULL)
+    g_error ("no \"%s\" in: %s", words, error->message);
+  after = test_image_digest (image->path, image->format);
+  g_assert_cmpstr (after, ==, before);
+  image_fixture_assert_no_endpoints (self);
+}
+
+/* The service was cut off, and a machine ran before it came back: what it wrote is not thrown away,
+ * and nothing is removed. */
+static void
+test_written_meanwhile (ImageFixture *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  for (guint has_gone = 0; has_gone <= 1; has_gone++)
+    {
+      g_autoptr (StmImage) image = make_image (self, "disk");
+      g_autoptr (StmPlan) plan = make_history (self, image, "first");
+      g_autoptr (GError) error = NULL;
+
+      assert_made (self, plan);
+      if (has_gone)
+        assert_went (self, get_step (plan, 1));
+      write_megabyte (image, 5, 2);
+      g_assert_false (stm_driver_abandon_marks (self->driver, plan, self->policy, &error));
+      g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE);
+      assert_content (image, has_gone ? "195" : "235");
+      assert_tags (self, image, "first second stemma-" TEST_PLAN_ID);
+      assert_not_gone (self, image, "second", "stemma-" TEST_PLAN_ID, STEMMA_ERROR_UNSAVED_STATE,
+                       "was written");
+    }
 }
 
 /* Not done, done in part: there is nothing to take back but what is there. */
@@ -560,27 +609,6 @@ test_one_cannot_be_taken_back (ImageFixture *self, gconstpointer unused)
   assert_abandoned (self, plan);
   assert_tags (self, one, "a");
   assert_content (one, "29");
-}
-
-static void
-assert_not_gone (ImageFixture *self, StmImage *image, const char *name, const char *fallback,
-                 StemmaError code, const char *words)
-{
-  g_autoptr (StmPlan) plan = plan_new ();
-  g_autoptr (GError) error = NULL;
-  g_autofree char *before = test_image_digest (image->path, image->format);
-  g_autofree char *after = NULL;
-
-  add_step (plan, STM_STEP_GOTO, image, name, fallback);
-  g_assert_false (
-      stm_driver_go_to_tag (self->driver, get_step (plan, 0), self->policy, NULL, &error));
-  g_assert_error (error, STEMMA_ERROR, (int) code);
-  g_assert_nonnull (strstr (error->message, image->path));
-  if (strstr (error->message, words) == NULL)
-    g_error ("no \"%s\" in: %s", words, error->message);
-  after = test_image_digest (image->path, image->format);
-  g_assert_cmpstr (after, ==, before);
-  image_fixture_assert_no_endpoints (self);
 }
 
 static void
@@ -749,6 +777,7 @@ main (int argc, char **argv)
     { "/qemu/tags/an-image-goes-to-its-tags", test_go },
     { "/qemu/tags/images-of-all-kinds-go-to-their-tags", test_go_in_all_kinds },
     { "/qemu/tags/an-image-is-brought-back", test_taken_back },
+    { "/qemu/tags/what-was-written-meanwhile-is-not-lost", test_written_meanwhile },
     { "/qemu/tags/what-was-not-done-is-taken-back-too", test_taken_back_early },
     { "/qemu/tags/a-tag-of-another-program-stays", test_foreign_tag_stays },
     { "/qemu/tags/an-image-that-cannot-be-brought-back-keeps-its-fallback",
