@@ -142,8 +142,6 @@ stm_merge_bitmaps_check_down (const StmMergeBitmaps *self, GError **error)
              || check_space (self, self->source, &self->from, 1, error));
 }
 
-/* Bitmaps of two sizes cannot be added up; the lower ones grow with their image, and are lost if
- * that is interrupted. */
 gboolean
 stm_merge_bitmaps_need_completion (const StmMergeBitmaps *self)
 {
@@ -151,7 +149,7 @@ stm_merge_bitmaps_need_completion (const StmMergeBitmaps *self)
   const char *name;
 
   while ((name = next_name (self, &position)) != NULL)
-    if (are_both_in_order (self, name) && have_one_size (self))
+    if (are_both_in_order (self, name))
       return TRUE;
 
   return FALSE;
@@ -173,11 +171,14 @@ remove_bitmap (StmBlockEndpoint *endpoint, StmBlockNode node, const char *name, 
 }
 
 /* All that both have, and not only those of the step: the mark stands for each. */
-static void
-add_completion (const StmMergeBitmaps *self, StmBlockTransaction *transaction, StmBlockNode upper,
-                StmBlockNode lower)
+static gboolean
+run_completion (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint, StmBlockNode upper,
+                StmBlockNode lower, const char *attempt, GError **error)
 {
   const GPtrArray *bitmaps = self->from.facts->bitmaps;
+  g_autoptr (StmBlockTransaction) transaction = stm_block_transaction_new ();
+  gboolean has_broken_mark = !self->is_complete
+                             && stm_image_bitmaps_find (&self->from, COMPLETION_MARK) != NULL;
 
   for (guint i = 0; i < bitmaps->len; i++)
     {
@@ -189,24 +190,27 @@ add_completion (const StmMergeBitmaps *self, StmBlockTransaction *transaction, S
   if (!self->is_complete)
     stm_block_transaction_add_bitmap (transaction, upper, COMPLETION_MARK,
                                       COMPLETION_MARK_GRANULARITY, STM_BLOCK_BITMAP_RESTING);
-}
-
-static gboolean
-run_completion (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint, StmBlockNode upper,
-                StmBlockNode lower, GError **error)
-{
-  g_autofree char *attempt = g_strdup_printf ("adding what the bitmaps of %s recorded to those of "
-                                              "%s",
-                                              self->target->path, self->source->path);
-  g_autoptr (StmBlockTransaction) transaction = stm_block_transaction_new ();
-  gboolean has_broken_mark = !self->is_complete
-                             && stm_image_bitmaps_find (&self->from, COMPLETION_MARK) != NULL;
-
-  add_completion (self, transaction, upper, lower);
 
   return (!has_broken_mark || remove_bitmap (endpoint, upper, COMPLETION_MARK, attempt, error))
          && stm_block_transaction_run_sync (transaction, endpoint, attempt, /* cancellable= */ NULL,
                                             error);
+}
+
+/* Bitmaps of two sizes cannot be added up. Those of the lower image record what is moved, so they
+ * need no more; those of the upper image go, lest they be taken for the whole when the lower ones
+ * are lost. */
+static gboolean
+remove_incomplete (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint, StmBlockNode upper,
+                   const char *attempt, GError **error)
+{
+  guint position = 0;
+  const char *name;
+
+  while ((name = next_name (self, &position)) != NULL)
+    if (are_both_in_order (self, name) && !remove_bitmap (endpoint, upper, name, attempt, error))
+      return FALSE;
+
+  return TRUE;
 }
 
 /* What the file of an image has now. */
@@ -227,22 +231,28 @@ stm_merge_bitmaps_complete (StmMergeBitmaps *self, StmBlockEndpoint *endpoint, S
 {
   g_return_val_if_fail (self != NULL && self->merge != NULL, FALSE);
 
-  g_auto (StmImageBitmaps) now = { 0 };
+  g_autofree char *attempt = g_strdup_printf ("adding what the bitmaps of %s recorded to those of "
+                                              "%s",
+                                              self->target->path, self->source->path);
+  StmImageBitmaps now = { 0 };
 
   if (!stm_block_endpoint_reopen_sync (endpoint, upper, lower, STM_IMAGE_WRITE, error))
     return FALSE;
 
-  gboolean is_done = run_completion (self, endpoint, upper, lower, error);
+  gboolean is_done = have_one_size (self)
+                         ? run_completion (self, endpoint, upper, lower, attempt, error)
+                         : remove_incomplete (self, endpoint, upper, attempt, error);
   /* Also after a failure: as long as it is open for writing a kill loses its bitmaps. */
   gboolean is_closed = stm_block_endpoint_reopen_sync (endpoint, upper, lower, STM_IMAGE_READ,
                                                        is_done ? error : NULL);
 
-  if (!is_done || !is_closed || !read_again (self, self->source, &now, error)
-      || !stm_image_bitmaps_check (&now, COMPLETION_MARK, error))
+  if (!is_done || !is_closed || !read_again (self, self->source, &now, error))
     return FALSE;
-  self->is_complete = TRUE;
+  stm_image_bitmaps_clear (&self->from);
+  self->from = now;
+  self->is_complete = stm_image_bitmaps_is_in_order (&self->from, COMPLETION_MARK);
 
-  return TRUE;
+  return !have_one_size (self) || stm_image_bitmaps_check (&self->from, COMPLETION_MARK, error);
 }
 
 gboolean

@@ -255,16 +255,13 @@ list_chain (BitmapWorld *self, const char *active)
 }
 
 static guint
-find_home (BitmapWorld *self, const GPtrArray *chain, const char *home, const char *bitmap)
+find_home (const GPtrArray *chain, const char *home)
 {
-  guint place = 0;
-
   for (guint i = 0; i < chain->len; i++)
-    if (home != NULL
-            ? strcmp (chain->pdata[i], home) == 0
-            : bitmap_world_read (self, chain->pdata[i], bitmap, NULL) != TEST_BITMAP_MISSING)
-      place = i;
-  return place;
+    if (strcmp (chain->pdata[i], home) == 0)
+      return i;
+
+  g_error ("image %s is not in the chain of %s", home, (const char *) chain->pdata[0]);
 }
 
 static void
@@ -280,7 +277,7 @@ bitmap_world_check (BitmapWorld *self, const char *active, const char *home, con
 {
   g_autoptr (GPtrArray) chain = list_chain (self, active);
   g_autofree guint8 *blocks = g_malloc0 (BITMAP_WORLD_N_BLOCKS);
-  guint place = find_home (self, chain, home, bitmap);
+  guint place = find_home (chain, home);
   TestBitmapState worst = TEST_BITMAP_IN_ORDER;
 
   for (guint i = 0; i <= place; i++)

@@ -50,7 +50,6 @@ guint bitmap_world_get_granularity (BitmapWorld *self, const char *image, const 
 guint bitmap_world_count (BitmapWorld *self, const char *image, const char *bitmap);
 
 /* What is known of a bitmap in the chain from `active` down to `home`: the worst state of all; when
- * that is in order, the test fails unless they know all writes together. `home` NULL: the lowest
- * image that has it. */
+ * that is in order, the test fails unless they know all writes together. */
 TestBitmapState
 bitmap_world_check (BitmapWorld *self, const char *active, const char *home, const char *bitmap);
