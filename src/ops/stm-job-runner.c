@@ -401,6 +401,23 @@ stm_job_runner_list_jobs (StmJobRunner *self)
   return jobs;
 }
 
+void
+stm_job_runner_interrupt (StmJobRunner *self)
+{
+  GHashTableIter iter;
+  gpointer queue;
+
+  g_hash_table_iter_init (&iter, self->queues);
+  while (g_hash_table_iter_next (&iter, NULL, &queue))
+    {
+      StmErrand *errand = g_queue_peek_head (queue);
+
+      /* One that is not shown yet may wait for a client to write. */
+      if (errand != NULL)
+        g_cancellable_cancel (stm_job_get_cancellable (stm_errand_get_job (errand)));
+    }
+}
+
 static void
 free_queue (gpointer queue)
 {

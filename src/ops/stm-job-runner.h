@@ -39,4 +39,6 @@ gboolean stm_job_runner_is_busy (StmJobRunner *self, const char *domain_id);
 /* Entries that could not be settled: StmJournalEntry with `finding` set; borrowed. */
 GPtrArray *stm_job_runner_list_unsettled (StmJobRunner *self);
 
+/* Lets what is running on workers come to a safe end soon; at the end of the service. */
+void stm_job_runner_interrupt (StmJobRunner *self);
 GPtrArray *stm_job_runner_list_jobs (StmJobRunner *self); /* StmJob, referenced */

@@ -523,6 +523,7 @@ stm_registry_close_sync (StmRegistry *self)
       /* Also past the point of no return: the next start goes on. */
       g_cancellable_cancel (stm_job_get_cancellable (job));
     }
+  stm_job_runner_interrupt (self->runner);
   g_clear_pointer (&self->workers, stm_workers_free);
   stm_store_close_sync (self->store);
 }
