@@ -9,6 +9,7 @@
 #include "stemma-error.h"
 #include "stm-qemu-driver.h"
 
+#include "bitmap-world.h"
 #include "image-tree.h"
 
 #include <errno.h>
@@ -344,6 +345,137 @@ test_going_on_a_full_disk (SmallDisk *self, gconstpointer place)
   test_image_assert_sound (image->path);
 }
 
+/* Bitmaps. */
+
+static StmImage *
+record (SmallDisk *self, const char *name, const char *backing)
+{
+  return image_fixture_record (&self->fixture, name, "qcow2", backing, BITMAP_WORLD_CAPACITY);
+}
+
+static void
+test_a_bitmap_on_a_full_disk (SmallDisk *self, gconstpointer place)
+{
+  if (!can_run (place))
+    return;
+  resize_disk (self, 64 * MIB);
+
+  g_autoptr (BitmapWorld) world = bitmap_world_new (&self->fixture);
+  g_autoptr (StmPlan)
+      plan = stm_plan_new (STM_OPERATION_CREATE_CHECKPOINT, TEST_PLAN_ID, TEST_PLAN_ID);
+  g_autoptr (StmImage) image = record (self, "a", NULL);
+  guint n_refused = 0;
+
+  bitmap_world_make (world, "a", NULL);
+  bitmap_world_begin (world, "a", "old");
+  bitmap_world_write (world, "a", 5, 5);
+  stm_plan_add_step (
+      plan, &(StmStep){ .kind = STM_STEP_BITMAP, .target = "vda", .image = image, .name = "new" });
+  for (guint64 spare = 0;; spare += 64 * KIB)
+    {
+      g_autoptr (GError) error = NULL;
+
+      leave_free (self, spare);
+      if (stm_driver_make_bitmaps (self->fixture.driver, plan, self->fixture.policy, NULL, &error))
+        break;
+      g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NO_SPACE);
+      /* The one that was there is as it was. */
+      g_assert_cmpuint (bitmap_world_count (world, "a", "old"), ==, 5);
+      g_assert_cmpint (bitmap_world_read (world, "a", "new", NULL), ==, TEST_BITMAP_MISSING);
+      n_refused++;
+    }
+  g_assert_cmpuint (n_refused, >, 0);
+  g_assert_cmpuint (bitmap_world_count (world, "a", "old"), ==, 5);
+  g_assert_cmpuint (bitmap_world_count (world, "a", "new"), ==, 0);
+}
+
+static char *both_and_above[] = { (char *) "both", (char *) "above", NULL };
+
+/* lower <- upper, with bitmaps and data. */
+static StmStep
+build_merge (SmallDisk *self, BitmapWorld *world, StmStepKind kind)
+{
+  gboolean is_commit = kind == STM_STEP_COMMIT;
+  GPtrArray *chain = image_list (record (self, "upper", "lower"), record (self, "lower", NULL),
+                                 NULL);
+
+  bitmap_world_make (world, "lower", NULL);
+  bitmap_world_begin (world, "lower", "both");
+  bitmap_world_write (world, "lower", 40, is_commit ? 5 : 60);
+  bitmap_world_make (world, "upper", "lower");
+  bitmap_world_continue (world, "upper", "both");
+  bitmap_world_begin (world, "upper", "above");
+  bitmap_world_write (world, "upper", 200, is_commit ? 60 : 5);
+
+  return (StmStep){ .kind = kind,
+                    .target = "vda",
+                    .image = chain->pdata[is_commit ? 0 : 1],
+                    .chain = chain,
+                    .bitmaps = both_and_above };
+}
+
+/* The same as above. */
+static void
+merge_bitmaps_with_growing_space (SmallDisk *self, BitmapWorld *world, const StmStep *step)
+{
+  guint n_refused = 0;
+
+  for (guint try = 0; try < MAX_TRIES; try++)
+    {
+      g_autoptr (GError) error = NULL;
+      gboolean is_merged;
+
+      leave_free (self, try * GROWTH);
+      is_merged = stm_driver_merge (self->fixture.driver, step, self->fixture.policy,
+                                    self->fixture.progress, NULL, &error);
+      g_test_message ("try %u: %s", try, error != NULL ? error->message : "merged");
+      if (is_merged)
+        {
+          g_assert_cmpuint (n_refused, >, 0);
+          resize_disk (self, 512 * MIB);
+          return;
+        }
+      g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NO_SPACE);
+      (void) bitmap_world_check (world, "upper", "lower", "both");
+      (void) bitmap_world_check (world, "upper", "upper", "above");
+      n_refused++;
+    }
+  g_error ("it never got enough");
+}
+
+static void
+test_commit_of_bitmaps_on_a_full_disk (SmallDisk *self, gconstpointer place)
+{
+  if (!can_run (place))
+    return;
+  resize_disk (self, 512 * MIB);
+
+  g_autoptr (BitmapWorld) world = bitmap_world_new (&self->fixture);
+  StmStep step = build_merge (self, world, STM_STEP_COMMIT);
+  g_autoptr (GPtrArray) chain = step.chain;
+
+  merge_bitmaps_with_growing_space (self, world, &step);
+  g_assert_cmpint (bitmap_world_check (world, "lower", "lower", "both"), ==, TEST_BITMAP_IN_ORDER);
+  g_assert_cmpint (bitmap_world_check (world, "lower", "lower", "above"), ==, TEST_BITMAP_IN_ORDER);
+}
+
+static void
+test_stream_of_bitmaps_on_a_full_disk (SmallDisk *self, gconstpointer place)
+{
+  if (!can_run (place))
+    return;
+  resize_disk (self, 512 * MIB);
+
+  g_autoptr (BitmapWorld) world = bitmap_world_new (&self->fixture);
+  StmStep step = build_merge (self, world, STM_STEP_STREAM);
+  g_autoptr (GPtrArray) chain = step.chain;
+
+  merge_bitmaps_with_growing_space (self, world, &step);
+  /* A copy that runs out of space while the top is open may cost its bitmaps, never halve them. */
+  (void) bitmap_world_check (world, "upper", "upper", "both");
+  (void) bitmap_world_check (world, "upper", "upper", "above");
+}
+
 #define ADD(path, function) g_test_add (path, SmallDisk, &place, set_up, function, tear_down)
 
 int
@@ -357,6 +489,9 @@ main (int argc, char **argv)
   ADD ("/qemu/no-space/commit-goes-on-when-there-is-space", test_commit_on_a_full_disk);
   ADD ("/qemu/no-space/stream-goes-on-when-there-is-space", test_stream_on_a_full_disk);
   ADD ("/qemu/no-space/an-overlay-that-does-not-fit-leaves-nothing", test_overlay_on_a_full_disk);
+  ADD ("/qemu/no-space/a-bitmap-that-does-not-fit-costs-no-other", test_a_bitmap_on_a_full_disk);
+  ADD ("/qemu/no-space/commit-keeps-bitmaps", test_commit_of_bitmaps_on_a_full_disk);
+  ADD ("/qemu/no-space/stream-halves-no-bitmaps", test_stream_of_bitmaps_on_a_full_disk);
   ADD ("/qemu/no-space/all-images-get-a-tag-or-none", test_tags_on_a_full_disk);
   ADD ("/qemu/no-space/going-to-a-tag-takes-no-space", test_going_on_a_full_disk);
 
