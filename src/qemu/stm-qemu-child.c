@@ -8,6 +8,8 @@
  */
 #include "stm-qemu-child.h"
 
+#include "stm-qemu-filter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -28,6 +30,7 @@ enum
   STEP_LIMITS,
   STEP_USER,
   STEP_PRIVILEGES,
+  STEP_FILTER,
   STEP_EXEC,
 };
 
@@ -37,7 +40,8 @@ stm_qemu_child_step_to_text (int step)
   static const char *const texts[] = {
     [STEP_GROUP] = "making its process group",  [STEP_DESCRIPTORS] = "passing its descriptors",
     [STEP_LIMITS] = "setting its limits",       [STEP_USER] = "changing to its user",
-    [STEP_PRIVILEGES] = "giving up privileges", [STEP_EXEC] = "running the program",
+    [STEP_PRIVILEGES] = "giving up privileges", [STEP_FILTER] = "filtering its system calls",
+    [STEP_EXEC] = "running the program",
   };
 
   return step >= 0 && step < (int) G_N_ELEMENTS (texts) ? texts[step] : "starting";
@@ -106,7 +110,7 @@ set_limits (const StmQemuChild *child)
   const struct rlimit nothing = { 0, 0 };
 
   umask (077);
-  if (child->writes_no_file && setrlimit (RLIMIT_FSIZE, &nothing) != 0)
+  if (child->is_filtered && setrlimit (RLIMIT_FSIZE, &nothing) != 0)
     return -1;
   /* A core would hold guest data. */
   return setrlimit (RLIMIT_CORE, &nothing) != 0 || chdir ("/") != 0 ? -1 : 0;
@@ -162,6 +166,8 @@ stm_qemu_child_run (const StmQemuChild *child)
     fail (control_fd, STEP_PRIVILEGES);
   /* Once more: the kernel forgets it when the user changes. */
   die_with_parent (child, control_fd);
+  if (child->is_filtered && stm_qemu_filter_enter () != 0)
+    fail (control_fd, STEP_FILTER);
 
   execve (child->binary, child->arguments, child->environment);
   fail (control_fd, STEP_EXEC);

@@ -20,11 +20,11 @@ typedef struct
   uid_t uid;
   gid_t gid;
   pid_t parent;
-  gboolean writes_no_file; /* the kernel ends it when it tries */
-  int null_fd;             /* for standard input and output */
-  int error_fd;            /* for standard error */
-  int qmp_fd;              /* the monitor's end, or that of another socket */
-  int control_fd; /* one byte comes in: go on; on failure one StmQemuChildFailure goes out */
+  gboolean is_filtered; /* can make no process and write no file: QEMU does that by itself */
+  int null_fd;          /* for standard input and output */
+  int error_fd;         /* for standard error */
+  int qmp_fd;           /* the monitor's end, or that of another socket */
+  int control_fd;       /* one byte comes in: go on; on failure one StmQemuChildFailure goes out */
 } StmQemuChild;
 
 typedef struct

@@ -284,7 +284,7 @@ stm_qemu_process_start_tool (const StmQemuSetup *setup, char *const *arguments, 
   descriptors.qmp[1] = socket_fd;
 
   g_autofree char *binary = find_binary (arguments[0], error);
-  StmQemuChild child = { .binary = binary, .arguments = arguments, .writes_no_file = TRUE };
+  StmQemuChild child = { .binary = binary, .arguments = arguments, .is_filtered = TRUE };
 
   return binary != NULL ? start (setup, &child, &descriptors, error) : NULL;
 }

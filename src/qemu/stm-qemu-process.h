@@ -29,9 +29,9 @@ StmQemuProcess *stm_qemu_process_start (const StmQemuSetup *setup, int *out_qmp_
 #define STM_QEMU_TOOL_SOCKET_FD 3
 
 /* Starts a program of QEMU's that works on what it reaches by `socket_fd`, a connected socket, and
- * by nothing else: it is as little privileged as the endpoint, and writes no file. The socket is
- * closed here in any case, so that its peer sees the end of the program. arguments[0] is a name to
- * be found in PATH. As above else. */
+ * by nothing else: it is as little privileged as the endpoint, makes no process and writes no file.
+ * The socket is closed here in any case, so that its peer sees the end of the program. arguments[0]
+ * is a name to be found in PATH. As above else. */
 StmQemuProcess *stm_qemu_process_start_tool (const StmQemuSetup *setup, char *const *arguments,
                                              int socket_fd, GError **error);
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define DEATH_TIMEOUT_MS (30 * 1000)
@@ -102,6 +103,78 @@ test_it_has_no_privileges (ImageFixture *self, gconstpointer unused)
   assert_has_line (status, "Umask: 0077");
   g_assert_nonnull (strstr (limits, "Max core file size        0                    0"));
   g_assert_cmpint (getpgid (pid), ==, pid);
+}
+
+/* What a tool says on its standard error, which is what a shell does in its place. */
+static char *
+run_as_tool (ImageFixture *self, const char *script)
+{
+  StmQemuSetup setup = setup_of (self);
+  char *arguments[] = { (char *) "sh", (char *) "-c", (char *) script, NULL };
+  g_autoptr (GError) error = NULL;
+  int pair[2];
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+
+  g_autoptr (StmQemuProcess)
+      tool = stm_qemu_process_start_tool (&setup, arguments, pair[1], &error);
+  struct pollfd fd = { .events = POLLIN };
+
+  g_assert_no_error (error);
+  fd.fd = stm_qemu_process_get_pidfd (tool);
+  g_assert_cmpint (poll (&fd, 1, DEATH_TIMEOUT_MS), ==, 1);
+  close (pair[0]);
+
+  return stm_qemu_process_read_words (tool);
+}
+
+static void
+test_tools_have_no_privileges (ImageFixture *self, gconstpointer unused)
+{
+  const char *user = image_fixture_get_user ();
+  const struct passwd *entry = user != NULL ? getpwnam (user) : NULL;
+  uid_t uid = entry != NULL ? entry->pw_uid : geteuid ();
+  g_autofree char *uid_line = g_strdup_printf ("Uid: %u %u %u %u", uid, uid, uid, uid);
+  g_autofree char *words = run_as_tool (
+      self, "while read -r l; do case $l in Uid*|NoNew*|Seccomp:*|CapEff*|Groups*) "
+            "printf '%s|' \"$l\" >&2;; esac; done < /proc/self/status");
+  g_autofree char *status = g_strdelimit (g_strdup (words), "|", '\n');
+
+  assert_has_line (status, uid_line);
+  if (user != NULL)
+    assert_has_line (status, "Groups:");
+  assert_has_line (status, "NoNewPrivs: 1");
+  assert_has_line (status, "Seccomp: 2");
+  assert_has_line (status, "CapEff: 0000000000000000");
+}
+
+static void
+test_tools_do_nothing_else (ImageFixture *self, gconstpointer unused)
+{
+  static const struct
+  {
+    const char *script;
+    const char *words;
+  } rows[] = {
+    { "true | true", "Cannot fork" },
+    { "echo x > /tmp/stemma-tool", "not permitted" },
+    { "for f in 0 1 2 3 4 5 9 200; do if [ -e /proc/self/fd/$f ]; then printf $f >&2; fi; done",
+      "0123" },
+  };
+  int high = dup2 (0, 200);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *words = run_as_tool (self, rows[i].script);
+
+      g_test_message ("%s: %s", rows[i].script, words);
+      if (i == 2)
+        g_assert_cmpstr (words, ==, rows[i].words);
+      else
+        g_assert_nonnull (strstr (words, rows[i].words));
+    }
+  g_assert_false (g_file_test ("/tmp/stemma-tool", G_FILE_TEST_EXISTS));
+  close (high);
 }
 
 /* A descriptor of ours, not marked to be closed, must not get through. */
@@ -352,6 +425,8 @@ main (int argc, char **argv)
 
   ADD ("/qemu/endpoint/the-version-is-asked", NULL, test_the_version_is_asked);
   ADD ("/qemu/endpoint/it-has-no-privileges", NULL, test_it_has_no_privileges);
+  ADD ("/qemu/endpoint/tools-have-no-privileges", NULL, test_tools_have_no_privileges);
+  ADD ("/qemu/endpoint/tools-do-nothing-else", NULL, test_tools_do_nothing_else);
   ADD ("/qemu/endpoint/it-inherits-no-descriptors", NULL, test_it_inherits_no_descriptors);
   ADD ("/qemu/endpoint/a-missing-program-is-refused", &no_program, test_a_bad_setup_is_refused);
   ADD ("/qemu/endpoint/a-missing-user-is-refused", &no_user, test_a_bad_setup_is_refused);
