@@ -159,6 +159,8 @@ may_delete (StmCliCall *call, const char *domain, GPtrArray *paths, GVariant *op
     return FALSE;
   for (guint i = 0; i < paths->len; i++)
     {
+      if (paths->len > 1 && !call->settings->quiet && !call->settings->json)
+        stm_cli_print_line ("%s '%s':", word_of (call), call->words[i + 1]);
       if (!stm_cli_plan_announce (call, paths->pdata[i],
                                   stemma_kind_to_interface (call->command->kind), "PlanDelete",
                                   g_variant_new ("(@a{sv})", options), error))

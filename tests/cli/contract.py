@@ -1,0 +1,285 @@
+#!/usr/bin/env -S python3 -B
+"""What scripts rely on: exit statuses, JSON, errors on one line, names that do no harm.
+
+SPDX-License-Identifier: LGPL-2.1-or-later
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import stage
+
+DOMAIN = '/org/stemma1/domains/5eed0000000040008000000000000001'
+
+
+def fake(where, scenario):
+    return stage.Service([os.environ['FAKE_SERVICE'], scenario], where.log)
+
+
+def read(where, *arguments):
+    return json.loads(where.well(*arguments, '--json'))
+
+
+def with_two(where):
+    where.machine('web', ['vda', 'vdb'])
+    where.well('define', 'web.xml')
+    where.well('snapshot', 'create', 'web', 'one')
+    where.well('snapshot', 'create', 'web', 'two')
+
+
+def test_json_of_what_is_shown(where):
+    with where.service():
+        with_two(where)
+        machine, = read(where, 'list')
+        assert machine['path'] == DOMAIN and machine['name'] == 'web', machine
+        assert machine['snapshots'] == {'count': 2, 'current': 'two'}, machine
+        shown = read(where, 'show', 'web')
+        assert [disk['target'] for disk in shown['disks']] == ['vda', 'vdb'], shown
+        one, two = read(where, 'snapshot', 'list', 'web')
+        assert (one['name'], one['parent-name'], two['parent-name']) == ('one', None, 'one')
+        assert two['current'] is True and one['child-count'] == 1
+        drawn = read(where, 'snapshot', 'tree', 'web')
+        assert [(node['name'], node['depth'], node['head']) for node in drawn] == [
+            ('one', 0, False), ('two', 1, True)], drawn
+        assert read(where, 'snapshot', 'show', 'web', 'two')['disks'][0]['mode'] == 'external'
+        chain, = read(where, 'disk', 'chain', 'web', 'vda')
+        assert [image['index'] for image in chain['chain']] == [3, 2, 1], chain
+        assert read(where, 'check') == []
+        assert {job['state'] for job in read(where, 'job', 'list')} == {'succeeded'}
+
+
+def test_json_of_what_is_done(where):
+    with where.service():
+        where.machine('web', ['vda'])
+        assert read(where, 'define', 'web.xml')['object'] == DOMAIN
+        made = read(where, 'snapshot', 'create', 'web', 'one')
+        assert made['object'].startswith(f'{DOMAIN}/snapshots/') and made['name'] == 'one', made
+        assert made['job'].startswith('/org/stemma1/jobs/'), made
+        named = read(where, 'snapshot', 'create', 'web')
+        assert named['name'].isdigit(), named
+        plan = read(where, 'plan', 'snapshot', 'delete', 'web', 'one')
+        assert plan['blocked'] is False and plan['error'] is None, plan
+        assert {'step', 'path', 'bytes', 'text'} <= set(plan['rows'][0]), plan
+        assert read(where, 'snapshot', 'revert', 'web', 'one')['name'] == 'one'
+        assert read(where, 'snapshot', 'delete', 'web', 'one')['result'] == {}
+        job = made['job'].rsplit('/', 1)[1]
+        assert read(where, 'job', 'show', job)['operation'] == 'create'
+        assert read(where, 'job', 'wait', job)['job'] == made['job']
+
+
+def test_plan_tells_what_blocks(where):
+    with where.service():
+        with_two(where)
+        where.write('web', 'vda', '0', '64k')
+        result = where.run('plan', 'snapshot', 'revert', 'web', 'one', '--json')
+        plan = json.loads(result.out)
+        assert result.status == 6 and plan['blocked'] is True, plan
+        assert plan['error'] == 'org.stemma1.Error.UnsavedState', plan
+
+
+def test_objects_by_uuid_id_and_path(where):
+    with where.service():
+        with_two(where)
+        path = read(where, 'snapshot', 'show', 'web', 'one')['path']
+        identity = path.rsplit('/', 1)[1]
+        for machine in ('5eed0000-0000-4000-8000-000000000001', DOMAIN):
+            for snapshot in ('one', identity, path):
+                assert read(where, 'snapshot', 'show', machine, snapshot)['name'] == 'one'
+        where.ill(3, 'snapshot', 'show', 'web', DOMAIN + '/snapshots/' + '0' * 32)
+        where.ill(3, 'snapshot', 'show', 'web', '0' * 32)
+        where.ill(3, 'show', DOMAIN[:-1] + '2')
+
+
+def test_statuses(where):
+    with where.service():
+        with_two(where)
+        where.ill(2, 'snapshot', 'list')
+        where.ill(2, 'snapshot', 'create', 'web', 'a/b')
+        where.ill(3, 'show', 'nobody')
+        where.ill(7, 'snapshot', 'create', 'web', 'one')
+        where.ill(7, 'undefine', 'web')
+        where.write('web', 'vda', '0', '64k')
+        where.ill(6, 'snapshot', 'revert', 'web', 'one')
+        with open(where.path('bad.xml'), 'w') as file:
+            file.write('<domain')
+        where.ill(2, 'define', 'bad.xml')
+
+
+def test_authorization(where):
+    with where.service():
+        with_two(where)
+        stage.polkit('Answer', '', 'deny')
+        where.ill(4, 'snapshot', 'create', 'web', 'three')
+        stage.polkit('Answer', '', 'challenge')
+        where.ill(4, 'snapshot', 'create', 'web', 'three', '--no-ask-password')
+        stage.polkit('Answer', '', 'allow')
+        where.well('snapshot', 'create', 'web', 'three')
+
+
+def flags_of_last_question():
+    asked = subprocess.run([*stage.MOCK, 'org.stemma1.test.Polkit.Questions'], check=True,
+                           capture_output=True, text=True).stdout
+    return int(asked.rstrip().rstrip(')],').rsplit(' ', 1)[1])
+
+
+def test_interactive_flag(where):
+    with where.service():
+        with_two(where)
+        where.well('snapshot', 'describe', 'web', 'one', 'x')
+        assert flags_of_last_question() == 1
+        where.well('snapshot', 'describe', 'web', 'one', 'y', '--no-ask-password')
+        assert flags_of_last_question() == 0
+
+
+def test_no_service(where):
+    where.ill(8, 'list')
+    where.ill(8, '--address', f'unix:path={where.path("no-bus")}', 'list')
+    where.ill(8, 'list', environment=where.environment(
+        DBUS_SYSTEM_BUS_ADDRESS=f'unix:path={where.path("no-bus")}'))
+
+
+def test_address(where):
+    with where.service():
+        bus = os.environ['DBUS_SYSTEM_BUS_ADDRESS']
+        nowhere = where.environment(DBUS_SYSTEM_BUS_ADDRESS='unix:path=/nonexistent/bus')
+        where.well('--address', bus, 'list', environment=nowhere)
+        where.well('list', '--session', environment=nowhere | {'DBUS_SESSION_BUS_ADDRESS': bus})
+
+
+def test_lost_reply(where):
+    with fake(where, 'lost'):
+        assert 'Made snapshot' in where.well('--timeout=1', 'snapshot', 'create', 'web', 'one')
+
+
+def test_no_reply_and_no_job(where):
+    with fake(where, 'silent'):
+        where.ill(8, '--timeout=1', 'snapshot', 'create', 'web', 'one')
+
+
+def test_service_leaves(where):
+    with fake(where, 'leaving'):
+        assert 'job 1' in where.ill(8, 'snapshot', 'create', 'web', 'one')
+
+
+def test_names_do_no_harm(where):
+    with fake(where, 'hostile'):
+        for arguments in (['list'], ['show', DOMAIN], ['snapshot', 'list', DOMAIN],
+                          ['snapshot', 'tree', DOMAIN]):
+            out = where.well(*arguments)
+            assert 'a\\x1b[2Jb\\nc\\tq\\x9b\\u202ez' in out, out
+            assert not set('\x1b\t\x9b\u202e') & set(out), out
+        said = where.ill(3, 'show', 'x')
+        assert '\\x1b[2J' in said, said
+        assert json.loads(where.well('list', '--json'))[0]['name'].startswith('a\x1b[2Jb\n')
+
+
+def test_deep_tree(where):
+    with fake(where, 'deep'):
+        lines = where.well('snapshot', 'tree', 'web').splitlines()
+        assert len(lines) == 100000
+        assert lines[0] == '└─ s0' and lines[2] == '      └─ s2', lines[:3]
+        assert lines[-1].startswith('… 99991 ') and lines[-1].endswith('└─ s99999'), lines[-1]
+
+
+def test_plain_lines(where):
+    with where.service():
+        with_two(where)
+        out = where.well('snapshot', 'tree', 'web', environment=where.environment(LC_ALL='C'))
+        assert out == '`- one\n   `- two  <- current\n', out
+
+
+def follow(where, *arguments):
+    return subprocess.Popen([where.stemmactl, 'monitor', *arguments], cwd=where.folder,
+                            env=where.environment(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+def read_until(process, text):
+    lines = []
+    while not lines or text not in lines[-1]:
+        line = process.stdout.readline()
+        assert line, f'it ended without {text!r}: {lines}, {process.stderr.read()}'
+        lines.append(line)
+    return lines
+
+
+def end(process):
+    process.send_signal(signal.SIGINT)
+    status = process.wait(stage.WAIT_SECONDS)
+    assert status == 0, f'{status}: {process.stderr.read()}'
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_monitor(where):
+    with where.service():
+        with_two(where)
+        where.machine('other', ['vda'], number=2)
+        where.well('define', 'other.xml')
+        process = follow(where, 'web')
+        read_until(process, 'the service is there')
+        where.well('snapshot', 'create', 'other', 'x')
+        where.well('snapshot', 'create', 'web', 'three')
+        lines = read_until(process, 'Current=')
+        lines += read_until(process, 'succeeded')
+        text = ''.join(lines)
+        assert 'snapshot web/three added' in text and 'other' not in text, text
+        where.well('snapshot', 'rename', 'web', 'three', 'third')
+        read_until(process, "Name='third'")
+        where.well('snapshot', 'delete', 'web', 'third')
+        read_until(process, 'snapshot web/third removed')
+        end(process)
+
+
+def test_monitor_json(where):
+    with where.service():
+        with_two(where)
+        process = follow(where, '--json')
+        read_until(process, 'service-appeared')
+        where.well('snapshot', 'create', 'web', 'three')
+        lines = [json.loads(line) for line in read_until(process, '"completed"')]
+        end(process)
+        added = [line for line in lines if line['event'] == 'added']
+        assert {line['interface'] for line in added} >= {'org.stemma1.Job',
+                                                         'org.stemma1.Snapshot'}, added
+        assert lines[-1]['properties']['success'] is True, lines[-1]
+
+
+def test_findings(where):
+    with where.service():
+        with_two(where)
+        os.rename(where.path('web-vda.one'), where.path('gone'))
+        result = where.run('check')
+        assert result.status == 10 and 'image-missing' in result.out, result.out
+        rows = json.loads(where.run('check', '--json').out)
+        assert {'id', 'object', 'kind', 'text', 'choices'} <= set(rows[0]), rows
+        os.rename(where.path('gone'), where.path('web-vda.one'))
+        where.well('check')
+
+
+TESTS = [
+    ('/cli/json/everything-that-is-shown', test_json_of_what_is_shown),
+    ('/cli/json/everything-that-is-done', test_json_of_what_is_done),
+    ('/cli/json/plan-names-what-blocks', test_plan_tells_what_blocks),
+    ('/cli/objects/by-uuid-id-and-path', test_objects_by_uuid_id_and_path),
+    ('/cli/status/of-each-refusal', test_statuses),
+    ('/cli/status/not-authorized', test_authorization),
+    ('/cli/authorization/is-interactive-unless-told-otherwise', test_interactive_flag),
+    ('/cli/status/no-service', test_no_service),
+    ('/cli/bus/by-address-and-session', test_address),
+    ('/cli/jobs/lost-reply-is-no-failure', test_lost_reply),
+    ('/cli/jobs/no-reply-without-a-job-is-one', test_no_reply_and_no_job),
+    ('/cli/jobs/service-that-leaves-is-told', test_service_leaves),
+    ('/cli/output/names-do-no-harm', test_names_do_no_harm),
+    ('/cli/output/deep-tree', test_deep_tree),
+    ('/cli/output/plain-lines-without-utf-8', test_plain_lines),
+    ('/cli/monitor/lines-of-one-machine', test_monitor),
+    ('/cli/monitor/json-lines', test_monitor_json),
+    ('/cli/check/findings-are-a-status', test_findings),
+]
+
+if __name__ == '__main__':
+    sys.exit(stage.run_tests(TESTS))
