@@ -336,7 +336,7 @@ read_inactive (StmMomentReader *self, const Span *span)
 {
   g_autoptr (GString) text = g_string_new ("<" DOMAIN);
   const char *content = span->begin + strlen ("<" INACTIVE);
-  const char *last_tag = span->end;
+  const char *last_tag = span->end - 1;
 
   while (*last_tag != '<')
     last_tag--;
