@@ -160,16 +160,27 @@ plan_new (void)
   return stm_plan_new (STM_OPERATION_CREATE, PLAN_ID, DOMAIN_ID);
 }
 
+/* In the chain that make_chain() makes. */
+static const char *
+backing_of (const char *name)
+{
+  if (g_str_equal (name, "top"))
+    return "middle";
+
+  return g_str_equal (name, "middle") ? "base" : NULL;
+}
+
 static void
 add_mark (Suite *suite, StmPlan *plan, StmStepKind kind, const char *image_name, const char *format,
           const char *name, const char *fallback)
 {
-  g_autoptr (StmImage) image = record (suite, "vda", image_name, format, NULL);
+  const char *target = next_target (plan);
+  g_autoptr (StmImage) image = record (suite, target, image_name, format, backing_of (image_name));
 
   stm_plan_add_step (
       plan,
       &(StmStep){
-          .kind = kind, .target = "vda", .image = image, .name = name, .fallback = fallback });
+          .kind = kind, .target = target, .image = image, .name = name, .fallback = fallback });
 }
 
 static void
