@@ -27,6 +27,7 @@ struct _StmLayer
   gboolean is_active;       /* a disk writes to it, and may have resized it */
   gboolean is_orphan;       /* hidden with nothing on it, before anything was released */
   gboolean is_released;     /* hidden by this operation */
+  gboolean is_thawed;       /* a snapshot that goes with this operation froze it */
   gboolean is_gone;         /* out of the record */
   GHashTable *freed_tags;   /* set of names: internal snapshots that go with this operation */
   StmLayer *successor;      /* the layer that took its content and its place */

@@ -473,7 +473,8 @@ stm_layers_forget (StmLayers *self, StmPlan *plan)
     {
       StmLayer *layer = layers->pdata[i];
 
-      if (!layer->is_released)
+      /* What is held still, by snapshots within it, could be brought to one of those. */
+      if (!layer->is_released && (!layer->is_thawed || layer->is_active))
         continue;
       stm_plan_add_kept (plan, layer->image->path, "only the record of its snapshot is removed");
       protect_chain (self, layer);

@@ -194,6 +194,8 @@ stm_layers_release_moment (StmLayers *self, const StmMoment *moment)
 
       if (layer != NULL && moment->disks[i].tag != NULL)
         g_hash_table_add (layer->freed_tags, g_strdup (moment->disks[i].tag));
+      if (layer != NULL && moment->disks[i].mode == STM_MODE_EXTERNAL)
+        layer->is_thawed = TRUE;
       release (layer);
     }
 }

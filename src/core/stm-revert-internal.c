@@ -215,9 +215,11 @@ check_image (const StmRevert *self, const StmRevertDisk *concern, GError **error
                    "differs",
                    concern->tag);
   if (image->origin == STM_IMAGE_BACKING)
-    return refuse (self, concern, STEMMA_ERROR_NOT_ALLOWED, error,
-                   "the image is not the service's to write; define the domain with it as the "
-                   "disk's own image");
+    return refuse (
+        self, concern, STEMMA_ERROR_NOT_ALLOWED, error,
+        "the image is not the service's to write, as it was below the disk when that was "
+        "defined, or holds a snapshot of which only the record was removed; copy it and "
+        "go back in the copy");
 
   return TRUE;
 }

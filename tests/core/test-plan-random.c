@@ -1,7 +1,8 @@
 /* Random histories of a machine with two disks, played on images in memory.
  *
  * What each snapshot holds is noted as bytes when it is taken; after each step of each operation,
- * half done ones too, every snapshot that is to remain must read the same. The seed is printed;
+ * half done ones too, every snapshot that is to remain must read the same, be it below an overlay
+ * or within an image. The seed is printed;
  * give it with --seed to see a history again.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -22,10 +23,13 @@ typedef int Content[WORLD_BLOCKS];
 typedef struct
 {
   World *world;
-  GHashTable *saved;     /* "<moment id> <target>" -> Content */
-  GHashTable *forgotten; /* path -> Content: files of snapshots that only lost their record */
-  Content guest[2];      /* what the machine would read on its disks */
-  gboolean forgets;      /* this history knows metadata-only deletions */
+  GHashTable *saved;          /* "<moment id> <target>" -> Content */
+  GHashTable *forgotten;      /* path -> Content: files of snapshots that only lost their record */
+  GHashTable *forgotten_tags; /* the same for those within images: "<path>\n<tag>" */
+  Content guest[2];           /* what the machine would read on its disks */
+  gboolean forgets;           /* this history knows metadata-only deletions */
+  gboolean is_mixed;          /* it knows internal snapshots, alone and mixed with external ones */
+  guint n_gotos;              /* reverts that changed an image in place */
   guint n_names;
 } History;
 
@@ -51,16 +55,55 @@ assert_reads (const World *world, const char *path, const Content expected)
 }
 
 static void
-check_saved (const World *world, gpointer user_data)
+assert_tag_reads (const World *world, const char *path, const char *tag, const Content expected)
 {
-  History *history = user_data;
+  Content content;
+
+  world_read_tag (world, path, tag, content);
+  g_assert_cmpmem (content, sizeof content, expected, sizeof (Content));
+}
+
+static void
+check_forgotten (const World *world, const History *history)
+{
   GHashTableIter iter;
-  gpointer path;
+  gpointer key;
   gpointer content;
 
   g_hash_table_iter_init (&iter, history->forgotten);
-  while (g_hash_table_iter_next (&iter, &path, &content))
-    assert_reads (world, path, content);
+  while (g_hash_table_iter_next (&iter, &key, &content))
+    assert_reads (world, key, content);
+  g_hash_table_iter_init (&iter, history->forgotten_tags);
+  while (g_hash_table_iter_next (&iter, &key, &content))
+    {
+      g_auto (GStrv) parts = g_strsplit (key, "\n", 2);
+
+      assert_tag_reads (world, parts[0], parts[1], content);
+    }
+}
+
+static void
+check_moment (const World *world, const History *history, const StmMoment *moment)
+{
+  for (gsize i = 0; i < moment->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &moment->disks[i];
+      g_autofree char *key = key_of (moment, disk->target);
+      const int *content = g_hash_table_lookup (history->saved, key);
+
+      if (disk->mode == STM_MODE_EXTERNAL)
+        assert_reads (world, disk->frozen, content);
+      else if (disk->mode == STM_MODE_INTERNAL)
+        assert_tag_reads (world, disk->frozen, disk->tag, content);
+    }
+}
+
+static void
+check_saved (const World *world, gpointer user_data)
+{
+  const History *history = user_data;
+
+  check_forgotten (world, history);
   if (stm_model_find_domain (world->model, "vm") == NULL)
     return;
 
@@ -69,17 +112,15 @@ check_saved (const World *world, gpointer user_data)
     {
       const StmMoment *moment = moments->pdata[i];
 
-      if (moment->state != STM_STATE_SHUTOFF)
-        continue;
-      for (gsize j = 0; j < moment->n_disks; j++)
-        {
-          g_autofree char *key = key_of (moment, moment->disks[j].target);
-
-          if (moment->disks[j].mode != STM_MODE_NONE)
-            assert_reads (world, moment->disks[j].frozen,
-                          g_hash_table_lookup (history->saved, key));
-        }
+      if (moment->state == STM_STATE_SHUTOFF)
+        check_moment (world, history, moment);
     }
+}
+
+static gboolean
+has_tags (const World *world, const char *path)
+{
+  return world_get_file (world, path)->tags->len > 0;
 }
 
 /* After a deletion no layer is hidden that could go; so there are no more of them than leaves. */
@@ -100,9 +141,12 @@ check_thrift (const History *history)
 
       n_hidden += users->len == 0;
       n_leaves += children->len == 0;
-      g_assert_true (users->len > 0 || children->len > 1);
+      /* An internal snapshot of the one above needs it as it is. */
+      g_assert_true (users->len > 0 || children->len > 1
+                     || (children->len == 1 && has_tags (world, children->pdata[0])));
     }
-  g_assert_cmpuint (n_hidden, <=, n_leaves);
+  if (!history->is_mixed)
+    g_assert_cmpuint (n_hidden, <=, n_leaves);
 }
 
 static void
@@ -138,13 +182,25 @@ new_name (History *history)
   return g_strdup_printf ("m%u", ++history->n_names);
 }
 
+/* The steps up to the first merge, which can all be taken back. */
+static guint
+count_revocable (const StmPlan *plan)
+{
+  guint n = 0;
+
+  while (n < plan->steps->len && ((StmStep *) plan->steps->pdata[n])->kind <= STM_STEP_BITMAP)
+    n++;
+
+  return n;
+}
+
 /* Sometimes it is taken back first: then nothing may have changed. */
 static void
 run (History *history, const StmPlan *plan)
 {
   if (g_test_rand_int_range (0, 4) == 0)
     {
-      world_undo (history->world, plan, 0);
+      world_undo (history->world, plan, g_test_rand_int_range (0, count_revocable (plan) + 1));
       check (history);
     }
   world_run (history->world, plan, check_saved, history);
@@ -165,9 +221,16 @@ static void
 do_create (History *history)
 {
   const char *const some[] = { targets[g_test_rand_int_range (0, 2)], NULL };
+  const StmDiskMode modes[] = { STM_MODE_EXTERNAL, STM_MODE_INTERNAL, STM_MODE_INTERNAL };
+  const StmDiskChoice choice = { .target = targets[g_test_rand_int_range (0, 2)],
+                                 .mode = modes[g_test_rand_int_range (0, 3)] };
   g_autofree char *name = new_name (history);
   StmCreateRequest request = { .name = name,
-                               .disks = g_test_rand_int_range (0, 4) == 0 ? some : NULL };
+                               .disks = g_test_rand_int_range (0, 4) == 0 ? some : NULL,
+                               .mode = history->is_mixed ? modes[g_test_rand_int_range (0, 3)]
+                                                         : STM_MODE_NONE,
+                               .choices = &choice,
+                               .n_choices = history->is_mixed && g_test_rand_bit () ? 1 : 0 };
   g_autoptr (GError) error = NULL;
   g_autoptr (StmPlan) plan = world_plan_create (history->world, "vm", &request, &error);
 
@@ -213,6 +276,27 @@ go_back (History *history, const StmMoment *target, gboolean was_asked)
     }
 }
 
+/* Going to an internal snapshot may be refused for what stands on its image; and an image with
+ * something that was forgotten can be neither changed nor dropped. */
+static void
+check_refusal (const History *history, const StmMoment *target, int choice, const GError *error)
+{
+  gboolean is_internal = FALSE;
+
+  for (gsize i = 0; i < target->n_disks; i++)
+    is_internal |= target->disks[i].mode == STM_MODE_INTERNAL;
+  if (is_internal && g_error_matches (error, STEMMA_ERROR, STEMMA_ERROR_HAS_MOMENTS))
+    return;
+  if (history->is_mixed && (is_internal || history->forgets)
+      && g_error_matches (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE))
+    return;
+  if (is_internal && history->forgets
+      && g_error_matches (error, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED))
+    return;
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE);
+  g_assert_cmpint (choice, ==, 0);
+}
+
 static void
 do_revert (History *history)
 {
@@ -229,10 +313,10 @@ do_revert (History *history)
       plan = world_plan_revert (history->world, "vm", target->name, request, &error);
   if (plan == NULL)
     {
-      g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE);
-      g_assert_cmpint (choice, ==, 0);
+      check_refusal (history, target, choice, error);
       return;
     }
+  history->n_gotos += stm_plan_n_steps_of (plan, STM_STEP_GOTO);
 
   for (guint i = 0; choice == 1 && i < 2; i++)
     {
@@ -258,8 +342,12 @@ note_forgotten (History *history, const StmPlan *plan)
         {
           g_autofree char *key = key_of (moment, moment->disks[j].target);
 
-          if (moment->disks[j].frozen != NULL)
+          if (moment->disks[j].mode == STM_MODE_EXTERNAL)
             save (history->forgotten, g_strdup (moment->disks[j].frozen),
+                  g_hash_table_lookup (history->saved, key));
+          if (moment->disks[j].mode == STM_MODE_INTERNAL)
+            save (history->forgotten_tags,
+                  g_strconcat (moment->disks[j].frozen, "\n", moment->disks[j].tag, NULL),
                   g_hash_table_lookup (history->saved, key));
         }
     }
@@ -338,34 +426,56 @@ play_event (History *history)
   check (history);
 }
 
-static void
-play_history (gboolean forgets)
+/* How often an image was changed in place. */
+static guint
+play_history (gboolean forgets, gboolean is_mixed)
 {
   g_autoptr (World) world = world_new ();
-  History history = { .world = world, .forgets = forgets };
+  History history = { .world = world, .forgets = forgets, .is_mixed = is_mixed };
 
   history.saved = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   history.forgotten = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  history.forgotten_tags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   world_define (world, "vm", targets);
   for (guint i = 0; i < N_EVENTS; i++)
     play_event (&history);
   undefine (&history);
   g_hash_table_unref (history.saved);
   g_hash_table_unref (history.forgotten);
+  g_hash_table_unref (history.forgotten_tags);
+
+  return history.n_gotos;
 }
 
 static void
 test_histories (void)
 {
   for (guint i = 0; i < N_HISTORIES; i++)
-    play_history (/* forgets= */ FALSE);
+    play_history (/* forgets= */ FALSE, /* is_mixed= */ FALSE);
 }
 
 static void
 test_histories_with_forgetting (void)
 {
   for (guint i = 0; i < N_HISTORIES / 3; i++)
-    play_history (/* forgets= */ TRUE);
+    play_history (/* forgets= */ TRUE, /* is_mixed= */ FALSE);
+}
+
+static void
+test_mixed_histories (void)
+{
+  guint n_gotos = 0;
+
+  for (guint i = 0; i < N_HISTORIES; i++)
+    n_gotos += play_history (/* forgets= */ FALSE, /* is_mixed= */ TRUE);
+  g_assert_cmpuint (n_gotos, >, N_HISTORIES / 4);
+}
+
+static void
+test_mixed_histories_with_forgetting (void)
+{
+  for (guint i = 0; i < N_HISTORIES / 3; i++)
+    play_history (/* forgets= */ TRUE, /* is_mixed= */ TRUE);
 }
 
 int
@@ -376,6 +486,10 @@ main (int argc, char **argv)
                    test_histories);
   g_test_add_func ("/core/plan-random/forgotten-snapshots-stay-bit-identical-too",
                    test_histories_with_forgetting);
+  g_test_add_func ("/core/plan-random/internal-and-mixed-snapshots-stay-bit-identical",
+                   test_mixed_histories);
+  g_test_add_func ("/core/plan-random/forgotten-internal-snapshots-stay-bit-identical-too",
+                   test_mixed_histories_with_forgetting);
 
   return g_test_run ();
 }
