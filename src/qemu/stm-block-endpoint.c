@@ -182,23 +182,57 @@ stm_block_endpoint_pass_fd_sync (StmBlockEndpoint *self, const char *name, int f
   return result != NULL;
 }
 
+/* Whether an event is worth a look at the jobs: of the states that one goes through most ask for
+ * nothing. */
+static gboolean
+is_news (const StmQmpMessage *event)
+{
+  static const char *const passing[] = { "created", "running", "waiting", "aborting", NULL };
+  JsonObject *data = event->data != NULL && JSON_NODE_HOLDS_OBJECT (event->data)
+                         ? json_node_get_object (event->data)
+                         : NULL;
+
+  return data == NULL || g_strcmp0 (event->name, "JOB_STATUS_CHANGE") != 0
+         || !g_strv_contains (passing,
+                              json_object_get_string_member_with_default (data, "status", ""));
+}
+
+static gboolean
+pop_news (StmBlockEndpoint *self)
+{
+  gboolean has_news = FALSE;
+  StmQmpMessage *event;
+
+  while ((event = stm_qmp_pop_event (self->qmp)) != NULL)
+    {
+      has_news = has_news || is_news (event);
+      stm_qmp_message_free (event);
+    }
+
+  return has_news;
+}
+
 gboolean
 stm_block_endpoint_wait_sync (StmBlockEndpoint *self, guint timeout_ms, GCancellable *cancellable,
                               GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  StmQmpMessage *event;
+  gint64 deadline = g_get_monotonic_time () + timeout_ms * G_TIME_SPAN_MILLISECOND;
+  gint64 left = timeout_ms;
 
   if (!connect_sync (self, cancellable, error))
     return FALSE;
-  if (!stm_qmp_wait_event_sync (self->qmp, timeout_ms, cancellable, &failure)
-      && !g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_CANCELLED))
+  while (left > 0 && !pop_news (self) && !g_cancellable_is_cancelled (cancellable))
     {
-      propagate_failure (self, g_steal_pointer (&failure), error);
-      return FALSE;
+      g_autoptr (GError) failure = NULL;
+
+      if (!stm_qmp_wait_event_sync (self->qmp, (guint) left, cancellable, &failure)
+          && !g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_CANCELLED))
+        {
+          propagate_failure (self, g_steal_pointer (&failure), error);
+          return FALSE;
+        }
+      left = (deadline - g_get_monotonic_time ()) / G_TIME_SPAN_MILLISECOND;
     }
-  while ((event = stm_qmp_pop_event (self->qmp)) != NULL)
-    stm_qmp_message_free (event);
 
   return TRUE;
 }

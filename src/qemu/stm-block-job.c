@@ -202,8 +202,15 @@ stm_block_job_run_sync (StmBlockEndpoint *endpoint, const StmBlockJob *job,
     return FALSE;
   for (;;)
     {
+      /* Once it was stopped or is ending, a cancellable that is set would end each wait at once. */
+      if (!stm_block_endpoint_wait_sync (
+              endpoint, LOOK_INTERVAL_MS,
+              run.stopped_by == NULL && !run.is_finalized ? cancellable : NULL, error))
+        return FALSE;
+
       JsonObject *state = NULL;
       g_autoptr (JsonNode) list = look (&run, &state, error);
+
       if (list == NULL)
         return FALSE;
 
@@ -213,11 +220,6 @@ stm_block_job_run_sync (StmBlockEndpoint *endpoint, const StmBlockJob *job,
       if (strcmp (status, "concluded") == 0)
         return conclude (&run, state, error);
       if (!advance (&run, status, cancellable, error))
-        return FALSE;
-      /* Once it was stopped or is ending, a cancellable that is set would end each wait at once. */
-      if (!stm_block_endpoint_wait_sync (
-              endpoint, LOOK_INTERVAL_MS,
-              run.stopped_by == NULL && !run.is_finalized ? cancellable : NULL, error))
         return FALSE;
     }
 }
