@@ -413,3 +413,24 @@ stm_image_holders_users (GHashTable *holders, const char *path)
 
   return g_steal_pointer (&users);
 }
+
+guint
+stm_image_holders_count_users (GHashTable *holders, const char *path)
+{
+  GHashTable *indexes = g_hash_table_lookup (holders, path);
+  guint n_users = 0;
+  GHashTableIter iter;
+  gpointer index;
+
+  if (indexes == NULL)
+    return 0;
+
+  g_hash_table_iter_init (&iter, indexes);
+  while (g_hash_table_iter_next (&iter, &index, NULL))
+    {
+      const Node *node = get_node (index, path);
+
+      n_users += node != NULL ? g_hash_table_size (node->users) : 0;
+    }
+  return n_users;
+}

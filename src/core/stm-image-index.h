@@ -16,6 +16,7 @@ typedef struct _StmImageIndex StmImageIndex;
 GHashTable *stm_image_holders_new (void);
 GPtrArray *stm_image_holders_children (GHashTable *holders, const char *path); /* char *, sorted */
 GArray *stm_image_holders_users (GHashTable *holders, const char *path);       /* StmImageUser */
+guint stm_image_holders_count_users (GHashTable *holders, const char *path);
 
 StmImageIndex *stm_image_index_new (GHashTable *holders, const char *domain_id);
 void stm_image_index_free (StmImageIndex *self);

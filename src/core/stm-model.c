@@ -251,6 +251,14 @@ stm_model_image_users (const StmModel *self, const char *path)
   return stm_image_holders_users (self->holders, path);
 }
 
+guint
+stm_model_count_image_users (const StmModel *self, const char *path)
+{
+  g_return_val_if_fail (path != NULL, 0);
+
+  return stm_image_holders_count_users (self->holders, path);
+}
+
 /* Domains mostly share their directories: each is named once. */
 static void
 add_roots_once (GPtrArray *roots, GHashTable *seen, const char *const *added)

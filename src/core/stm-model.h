@@ -57,6 +57,8 @@ GPtrArray *stm_model_chain_from (const StmModel *self, const char *domain_id, co
 GPtrArray *stm_model_image_children (const StmModel *self, const char *path); /* char *, copies */
 GArray *
 stm_model_image_users (const StmModel *self, const char *path); /* of StmImageUser, borrowed */
+/* How many there are, at the cost of the domains that have the path. */
+guint stm_model_count_image_users (const StmModel *self, const char *path);
 
 /* Everything that a path of this domain may be: below the approved directories of all domains and
  * `pools`, or exactly an image that this domain records. */
