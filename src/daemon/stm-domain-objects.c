@@ -309,8 +309,10 @@ collect_frozen (const StmMoment *moment, gpointer paths)
 {
   for (gsize i = 0; moment != NULL && i < moment->n_disks; i++)
     {
-      if (moment->disks[i].frozen != NULL)
-        g_hash_table_add (paths, g_strdup (moment->disks[i].frozen));
+      const char *path = moment->disks[i].frozen;
+
+      if (path != NULL && !g_hash_table_contains (paths, path))
+        g_hash_table_add (paths, g_strdup (path));
     }
 }
 
@@ -330,17 +332,22 @@ collect_active (StmDomainObjects *self, GHashTable *paths)
     }
 }
 
-/* A checkpoint holds no image. */
+static void
+collect_shown (StmDomainObjects *self, const char *moment_id, GHashTable *paths)
+{
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    collect_frozen (stm_moment_objects_get_shown (self->moments[kind], moment_id), paths);
+}
+
 void
 stm_domain_objects_collect_images (StmDomainObjects *self, const StmChange *change,
                                    GHashTable *paths)
 {
-  StmMomentObjects *snapshots = self->moments[STM_MOMENT_SNAPSHOT];
-
   collect_active (self, paths);
   if (change == NULL)
     {
-      stm_moment_objects_foreach (snapshots, collect_frozen, paths);
+      for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+        stm_moment_objects_foreach (self->moments[kind], collect_frozen, paths);
       return;
     }
 
@@ -348,10 +355,8 @@ stm_domain_objects_collect_images (StmDomainObjects *self, const StmChange *chan
     {
       const StmMoment *moment = g_ptr_array_index (change->put_moments, i);
 
-      collect_frozen (stm_moment_objects_get_shown (snapshots, moment->id), paths);
+      collect_shown (self, moment->id, paths);
     }
   for (guint i = 0; i < change->removed_moments->len; i++)
-    collect_frozen (
-        stm_moment_objects_get_shown (snapshots, g_ptr_array_index (change->removed_moments, i)),
-        paths);
+    collect_shown (self, g_ptr_array_index (change->removed_moments, i), paths);
 }

@@ -7,6 +7,10 @@
 
 #include "stm-object-path.h"
 
+/* An image that more objects have on record than this is shown with their number alone: with ten
+ * thousand internal snapshots in one image each change would send all their paths. */
+#define MAX_USERS_SHOWN 128
+
 struct _StmExportDisk
 {
   StemmaDiskSkeleton parent_instance;
@@ -48,7 +52,7 @@ users_of (StmExportDisk *self, const char *path)
       const StmImageUser *user = &g_array_index (users, StmImageUser, i);
       g_autofree char *object = NULL;
 
-      if (user->moment_id != NULL)
+      if (user->moment_id != NULL && user->kind == STM_MOMENT_SNAPSHOT)
         object = stm_object_path_of_moment (user->domain_id, user->kind, user->moment_id);
       else if (user->moment_id == NULL
                && !(g_str_equal (user->domain_id, self->domain_id)
@@ -58,6 +62,22 @@ users_of (StmExportDisk *self, const char *path)
         g_variant_builder_add (&paths, "o", object);
     }
   return g_variant_builder_end (&paths);
+}
+
+static void
+add_users (StmExportDisk *self, GVariantBuilder *row, const char *path)
+{
+  guint n_users = stm_model_count_image_users (stm_registry_get_model (self->registry), path);
+
+  if (n_users <= MAX_USERS_SHOWN)
+    {
+      g_variant_builder_add (row, "{sv}", "used-by", users_of (self, path));
+      return;
+    }
+
+  g_variant_builder_add (row, "{sv}", "used-by",
+                         g_variant_new_array (G_VARIANT_TYPE_OBJECT_PATH, NULL, 0));
+  g_variant_builder_add (row, "{sv}", "users", g_variant_new_uint32 (n_users));
 }
 
 static GVariant *
@@ -76,7 +96,7 @@ chain_to_rows (StmExportDisk *self, GPtrArray *chain)
       g_variant_builder_add (&rows, "{sv}", "path", g_variant_new_string (image->path));
       g_variant_builder_add (&rows, "{sv}", "format", g_variant_new_string (image->format));
       g_variant_builder_add (&rows, "{sv}", "allocation", g_variant_new_uint64 (allocation));
-      g_variant_builder_add (&rows, "{sv}", "used-by", users_of (self, image->path));
+      add_users (self, &rows, image->path);
       g_variant_builder_close (&rows);
     }
   return g_variant_builder_end (&rows);

@@ -1,5 +1,5 @@
-/* Filters and orders the snapshots of one domain. Knows the tree alone; one walk over it, whatever
- * is asked.
+/* Filters and orders the snapshots, or the checkpoints, of one domain. Knows the tree alone; one
+ * walk over it, whatever is asked.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -12,8 +12,8 @@ static const char *const location_words[] = { "any", "internal", "external", "mi
 StmLocation
 stm_moment_get_location (const StmMoment *moment)
 {
-  gboolean has_internal = FALSE;
-  gboolean has_external = FALSE;
+  gboolean has_internal = moment->memory == STM_MEMORY_INTERNAL;
+  gboolean has_external = moment->memory == STM_MEMORY_EXTERNAL;
 
   for (gsize i = 0; i < moment->n_disks; i++)
     {
@@ -57,7 +57,7 @@ list_scope (const StmTree *tree, const StmListFilter *filter)
       if (is_in)
         g_ptr_array_add (scope, stm_moment_ref (moment));
     }
-  /* Stable: snapshots of the same second keep the order of the tree. */
+  /* Stable: moments of the same second keep the order of the tree. */
   if (filter->order == STM_ORDER_CREATION)
     g_ptr_array_sort (scope, compare_by_creation);
   return scope;
@@ -98,8 +98,7 @@ find_start (const StmListFilter *filter, GPtrArray *scope, guint *out_start, GEr
         }
     }
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
-               "option 'after': snapshot %s is not in this list; it may have been deleted",
-               filter->after);
+               "option 'after': %s is not in this list; it may have been deleted", filter->after);
   return FALSE;
 }
 
@@ -113,7 +112,7 @@ stm_snapshot_list (const StmTree *tree, const StmListFilter *filter, GError **er
   if (filter->from != NULL && stm_tree_get (tree, filter->from) == NULL)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
-                   "option 'from': there is no snapshot %s", filter->from);
+                   "option 'from': there is no %s any more", filter->from);
       return NULL;
     }
 

@@ -1,4 +1,4 @@
-/* Which snapshots List gives, and in which order. Pure, on the tree of one domain.
+/* Which snapshots or checkpoints List gives, and in which order. Pure, on one tree of one domain.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -36,6 +36,6 @@ typedef struct
 /* StmMoment, referenced. NOT_FOUND when `from` is not in the tree or `after` not in the list. */
 GPtrArray *stm_snapshot_list (const StmTree *tree, const StmListFilter *filter, GError **error);
 
-/* Where the disks of a snapshot have their states; EXTERNAL when it has none. */
+/* Where the disks of a snapshot have their states, and it its memory; EXTERNAL when it has none. */
 StmLocation stm_moment_get_location (const StmMoment *moment);
 const char *stm_location_to_word (StmLocation location);
