@@ -129,6 +129,35 @@ test_unknown (void)
 }
 
 static void
+test_locations (void)
+{
+  const struct
+  {
+    StmMemory memory;
+    StmDiskMode modes[2];
+    StmLocation expected;
+  } vectors[] = {
+    { STM_MEMORY_NONE, { STM_MODE_NONE, STM_MODE_NONE }, STM_LOCATION_EXTERNAL },
+    { STM_MEMORY_NONE, { STM_MODE_EXTERNAL, STM_MODE_NONE }, STM_LOCATION_EXTERNAL },
+    { STM_MEMORY_NONE, { STM_MODE_NONE, STM_MODE_INTERNAL }, STM_LOCATION_INTERNAL },
+    { STM_MEMORY_NONE, { STM_MODE_EXTERNAL, STM_MODE_INTERNAL }, STM_LOCATION_MIXED },
+    { STM_MEMORY_INTERNAL, { STM_MODE_INTERNAL, STM_MODE_NONE }, STM_LOCATION_INTERNAL },
+    { STM_MEMORY_EXTERNAL, { STM_MODE_EXTERNAL, STM_MODE_NONE }, STM_LOCATION_EXTERNAL },
+    { STM_MEMORY_EXTERNAL, { STM_MODE_INTERNAL, STM_MODE_NONE }, STM_LOCATION_MIXED },
+    { STM_MEMORY_INTERNAL, { STM_MODE_EXTERNAL, STM_MODE_EXTERNAL }, STM_LOCATION_MIXED },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (vectors); i++)
+    {
+      const StmMomentDisk disks[] = { { .mode = vectors[i].modes[0] },
+                                      { .mode = vectors[i].modes[1] } };
+      const StmMoment moment = { .memory = vectors[i].memory, .disks = disks, .n_disks = 2 };
+
+      g_assert_cmpint (stm_moment_get_location (&moment), ==, vectors[i].expected);
+    }
+}
+
+static void
 test_paths (void)
 {
   const char *const targets[] = { "vda", "vd_a", "vd_5fa", "vd a", "", "ä", "vd/a" };
@@ -145,17 +174,23 @@ test_paths (void)
 }
 
 static void
-test_snapshot_paths (void)
+test_moment_paths (void)
 {
-  g_autofree char *path = stm_object_path_of_snapshot (ID ("a"), ID ("b"));
-  g_autofree char *none = stm_object_path_of_snapshot (ID ("a"), NULL);
-  g_autofree char *more = g_strconcat (path, "/x", NULL);
+  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
+    {
+      StmMomentKind other = kind == STM_MOMENT_SNAPSHOT ? STM_MOMENT_CHECKPOINT
+                                                        : STM_MOMENT_SNAPSHOT;
+      g_autofree char *path = stm_object_path_of_moment (ID ("a"), kind, ID ("b"));
+      g_autofree char *none = stm_object_path_of_moment (ID ("a"), kind, NULL);
+      g_autofree char *more = g_strconcat (path, "/x", NULL);
 
-  g_assert_cmpstr (stm_object_path_to_snapshot (path, ID ("a")), ==, ID ("b"));
-  g_assert_cmpstr (none, ==, "/");
-  g_assert_null (stm_object_path_to_snapshot (path, ID ("b")));
-  g_assert_null (stm_object_path_to_snapshot (more, ID ("a")));
-  g_assert_null (stm_object_path_to_snapshot ("/", ID ("a")));
+      g_assert_cmpstr (stm_object_path_to_moment (path, ID ("a"), kind), ==, ID ("b"));
+      g_assert_cmpstr (none, ==, "/");
+      g_assert_null (stm_object_path_to_moment (path, ID ("a"), other));
+      g_assert_null (stm_object_path_to_moment (path, ID ("b"), kind));
+      g_assert_null (stm_object_path_to_moment (more, ID ("a"), kind));
+      g_assert_null (stm_object_path_to_moment ("/", ID ("a"), kind));
+    }
 }
 
 int
@@ -164,8 +199,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/daemon/list/filters-and-orders-combine", test_filters);
   g_test_add_func ("/daemon/list/what-is-not-in-the-list-is-not-found", test_unknown);
+  g_test_add_func ("/daemon/list/location-is-that-of-disks-and-memory", test_locations);
   g_test_add_func ("/daemon/paths/different-targets-have-different-paths", test_paths);
-  g_test_add_func ("/daemon/paths/only-snapshots-of-the-domain-are-recognised",
-                   test_snapshot_paths);
+  g_test_add_func ("/daemon/paths/only-snapshots-of-the-domain-are-recognised", test_moment_paths);
   return g_test_run ();
 }
