@@ -667,7 +667,6 @@ test_refused_after_resize (ImageFixture *self, gconstpointer unused)
     return;
 
   g_autoptr (StmImage) image = make_image (self, "disk");
-  g_autoptr (StmPlan) plan = NULL;
 
   make_tag (self, image, "first");
   RUN ("qemu-img", "resize", "-q", image->path, "16M");
@@ -723,9 +722,9 @@ test_remove (ImageFixture *self, gconstpointer unused)
     return;
 
   g_autoptr (StmImage) image = make_image (self, "disk");
-  g_autoptr (StmPlan) history = make_history (self, image, "second");
   g_autoptr (StmPlan) plan = plan_new ();
 
+  stm_plan_unref (make_history (self, image, "second"));
   add_step (plan, STM_STEP_UNTAG, image, "first", NULL);
   for (guint i = 0; i < 2; i++)
     {
