@@ -419,6 +419,41 @@ check_leaf_commit (Round *self, gboolean is_done)
   check_commit_of (self, NULL, is_done);
 }
 
+/* The upper image was enlarged since: what the two recorded cannot be added up. */
+static void
+build_for_growing_commit (Round *self)
+{
+  g_autofree char *path = image_fixture_path (&self->images, "upper");
+
+  build_for_leaf_commit (self);
+  g_free (test_run ("qemu-img", "resize", "-q", "-f", "qcow2", path, "+1M", NULL));
+
+  StmImage *larger = image_fixture_record (&self->images, "upper", "qcow2", "lower",
+                                           BITMAP_WORLD_CAPACITY + 1024 * 1024);
+
+  stm_image_unref (self->step.chain->pdata[0]);
+  self->step.chain->pdata[0] = larger;
+  self->step.image = larger;
+}
+
+static void
+check_growing_commit (Round *self, gboolean is_done)
+{
+  if (!is_done)
+    {
+      check_as_it_is (self, "upper");
+      again (self, merge);
+    }
+  remove_upper (self);
+  assert_rest_is_untouched (self);
+
+  TestBitmapState both_state = bitmap_world_check (self->world, "lower", "lower", "both");
+
+  (void) bitmap_world_check (self->world, "lower", "lower", "above");
+  if (is_done)
+    g_assert_cmpint (both_state, ==, TEST_BITMAP_IN_ORDER);
+}
+
 static void
 build_for_stream (Round *self)
 {
@@ -467,6 +502,7 @@ main (int argc, char **argv)
   static const Trial removal = { build_for_removal, remove_gone, check_removal };
   static const Trial commit = { build_for_commit, merge, check_commit };
   static const Trial leaf_commit = { build_for_leaf_commit, merge, check_leaf_commit };
+  static const Trial growing_commit = { build_for_growing_commit, merge, check_growing_commit };
   static const Trial stream = { build_for_stream, merge, check_stream };
 
   g_test_init (&argc, &argv, NULL);
@@ -476,6 +512,8 @@ main (int argc, char **argv)
   g_test_add_data_func ("/qemu/bitmap-kills/removal", &removal, test_trial);
   g_test_add_data_func ("/qemu/bitmap-kills/commit", &commit, test_trial);
   g_test_add_data_func ("/qemu/bitmap-kills/commit-of-the-active-image", &leaf_commit, test_trial);
+  g_test_add_data_func ("/qemu/bitmap-kills/commit-that-grows-the-image", &growing_commit,
+                        test_trial);
   g_test_add_data_func ("/qemu/bitmap-kills/stream", &stream, test_trial);
 
   return g_test_run ();
