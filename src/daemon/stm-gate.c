@@ -15,24 +15,31 @@
 #define ACTION_OPEN "open"
 #define ANNOTATION_DESTRUCTIVE "org.stemma1.Destructive"
 #define UID_UNKNOWN G_MAXUINT
+/* How many clients without pending calls are remembered, so that the next call of each need not ask
+ * the bus again who it is. A unique name is given once in the life of a bus. */
+#define MAX_REMEMBERED_SENDERS 256
 
 struct _StmGate
 {
   GObject parent_instance;
 
   StmAuthority *authority;
-  GHashTable *senders; /* char * to Sender, those with calls pending */
+  GHashTable *senders; /* name, of the value, to Sender */
   guint n_pending;
 };
 
 G_DEFINE_FINAL_TYPE (StmGate, stm_gate, G_TYPE_OBJECT)
 
-/* One client with calls pending; its leaving cancels them. */
+/* One client; its leaving cancels its pending calls. */
 typedef struct
 {
+  StmGate *gate; /* borrowed: it ends its senders */
+  char *name;
+  guint uid; /* UID_UNKNOWN until the bus has said it */
   guint n_pending;
   guint watch;
   GCancellable *cancellable;
+  GQueue unasked; /* GatedCall: those that came while the bus is asked, in order */
 } Sender;
 
 /* What is attached to a skeleton. */
@@ -76,16 +83,6 @@ attachment_free (gpointer data)
 }
 
 static void
-sender_free (gpointer data)
-{
-  Sender *sender = data;
-
-  g_bus_unwatch_name (sender->watch);
-  g_object_unref (sender->cancellable);
-  g_free (sender);
-}
-
-static void
 gated_call_free (GatedCall *call)
 {
   g_object_unref (call->gate);
@@ -96,6 +93,18 @@ gated_call_free (GatedCall *call)
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GatedCall, gated_call_free)
+
+/* Pending calls hold the gate, so a sender that goes with it has none. */
+static void
+sender_free (gpointer data)
+{
+  Sender *sender = data;
+
+  g_bus_unwatch_name (sender->watch);
+  g_object_unref (sender->cancellable);
+  g_free (sender->name);
+  g_free (sender);
+}
 
 static const Attachment *
 get_attachment (GDBusInterfaceSkeleton *skeleton)
@@ -115,49 +124,63 @@ generated_vtable (GDBusInterfaceSkeleton *skeleton)
 static void
 on_sender_vanished (GDBusConnection *connection, const char *name, gpointer user_data)
 {
-  g_cancellable_cancel (user_data);
+  Sender *sender = user_data;
+
+  g_cancellable_cancel (sender->cancellable);
+  if (sender->n_pending == 0)
+    g_hash_table_remove (sender->gate->senders, sender->name);
 }
 
 static Sender *
-sender_new (GDBusConnection *connection, const char *name)
+sender_new (StmGate *self, GDBusConnection *connection, const char *name)
 {
   Sender *sender = g_new0 (Sender, 1);
 
+  sender->gate = self;
+  sender->name = g_strdup (name);
+  sender->uid = UID_UNKNOWN;
   sender->cancellable = g_cancellable_new ();
+  g_queue_init (&sender->unasked);
   sender->watch = g_bus_watch_name_on_connection (connection, name, G_BUS_NAME_WATCHER_FLAGS_NONE,
                                                   /* name_appeared= */ NULL, on_sender_vanished,
-                                                  g_object_ref (sender->cancellable),
-                                                  g_object_unref);
+                                                  sender, /* user_data_free_func= */ NULL);
   return sender;
 }
 
-/* FALSE when the sender, or all together, have too many calls pending. */
 static gboolean
+is_full (StmGate *self, const Sender *sender, GError **error)
+{
+  if (self->n_pending < STM_GATE_MAX_PENDING
+      && (sender == NULL || sender->n_pending < STM_GATE_MAX_PENDING_PER_SENDER))
+    return FALSE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+               "too many calls wait for authorization already (at most %u of one client, %u of "
+               "all); answer the prompts first",
+               STM_GATE_MAX_PENDING_PER_SENDER, STM_GATE_MAX_PENDING);
+  return TRUE;
+}
+
+/* NULL when the sender, or all together, have too many calls pending. */
+static Sender *
 begin_pending (StmGate *self, GatedCall *call, GError **error)
 {
   GDBusConnection *connection = g_dbus_method_invocation_get_connection (call->invocation);
   const char *name = g_dbus_method_invocation_get_sender (call->invocation);
   Sender *sender = g_hash_table_lookup (self->senders, name);
 
-  if (self->n_pending >= STM_GATE_MAX_PENDING
-      || (sender != NULL && sender->n_pending >= STM_GATE_MAX_PENDING_PER_SENDER))
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
-                   "too many calls wait for authorization already (at most %u of one client, %u of "
-                   "all); answer the prompts first",
-                   STM_GATE_MAX_PENDING_PER_SENDER, STM_GATE_MAX_PENDING);
-      return FALSE;
-    }
+  if (is_full (self, sender, error))
+    return NULL;
 
   if (sender == NULL)
     {
-      sender = sender_new (connection, name);
-      g_hash_table_insert (self->senders, g_strdup (name), sender);
+      sender = sender_new (self, connection, name);
+      g_hash_table_insert (self->senders, sender->name, sender);
     }
   sender->n_pending++;
   self->n_pending++;
   call->cancellable = g_object_ref (sender->cancellable);
-  return TRUE;
+  return sender;
 }
 
 static void
@@ -168,7 +191,11 @@ end_pending (GatedCall *call)
   Sender *sender = g_hash_table_lookup (self->senders, name);
 
   self->n_pending--;
-  if (--sender->n_pending == 0)
+  sender->n_pending--;
+  if (sender->n_pending > 0)
+    return;
+  if (g_cancellable_is_cancelled (sender->cancellable)
+      || g_hash_table_size (self->senders) > MAX_REMEMBERED_SENDERS)
     g_hash_table_remove (self->senders, name);
 }
 
@@ -273,38 +300,66 @@ ask_authority (GatedCall *call)
                              call);
 }
 
+/* The uid of the caller is known, or why not. */
 static void
-on_uid_known (GObject *source, GAsyncResult *result, gpointer user_data)
+go_on (GatedCall *unowned_call, guint uid, const GError *problem)
 {
-  g_autoptr (GatedCall) call = user_data;
-  g_autoptr (GError) problem = NULL;
+  g_autoptr (GatedCall) call = unowned_call;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant)
-      reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &problem);
 
-  if (reply == NULL)
+  call->uid = uid;
+  if (problem != NULL)
     g_set_error (&error, STEMMA_ERROR, STEMMA_ERROR_NOT_AUTHORIZED,
                  "the bus does not say who the caller is: %s", problem->message);
-  if (error != NULL || !is_still_there (call, &error))
+  if (error == NULL && is_still_there (call, &error))
     {
-      end_pending (call);
-      refuse (call, error);
+      ask_authority (g_steal_pointer (&call));
       return;
     }
 
-  g_variant_get (reply, "(u)", &call->uid);
-  ask_authority (g_steal_pointer (&call));
+  end_pending (call);
+  refuse (call, error);
 }
 
 static void
-ask_uid (GatedCall *call)
+on_uid_known (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GatedCall *call = user_data;
+  Sender *sender = g_hash_table_lookup (call->gate->senders,
+                                        g_dbus_method_invocation_get_sender (call->invocation));
+  GQueue calls = sender->unasked;
+  guint uid = UID_UNKNOWN;
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (GVariant)
+      reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &problem);
+
+  if (reply != NULL)
+    g_variant_get (reply, "(u)", &uid);
+  sender->uid = uid;
+  g_queue_init (&sender->unasked);
+  /* Each may be the last of the sender, which then goes. */
+  while ((call = g_queue_pop_head (&calls)) != NULL)
+    go_on (call, uid, problem);
+}
+
+/* Calls of one client stay in order, so all that come before the answer wait for it. */
+static void
+ask_uid (GatedCall *call, Sender *sender)
 {
   GDBusConnection *connection = g_dbus_method_invocation_get_connection (call->invocation);
-  const char *sender = g_dbus_method_invocation_get_sender (call->invocation);
 
+  if (sender->uid != UID_UNKNOWN)
+    {
+      go_on (call, sender->uid, /* problem= */ NULL);
+      return;
+    }
+
+  g_queue_push_tail (&sender->unasked, call);
+  if (g_queue_get_length (&sender->unasked) > 1)
+    return;
   g_dbus_connection_call (
       connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-      "GetConnectionUnixUser", g_variant_new ("(s)", sender), G_VARIANT_TYPE ("(u)"),
+      "GetConnectionUnixUser", g_variant_new ("(s)", sender->name), G_VARIANT_TYPE ("(u)"),
       G_DBUS_CALL_FLAGS_NONE, /* timeout_msec= */ -1, call->cancellable, on_uid_known, call);
 }
 
@@ -336,6 +391,7 @@ stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocati
   const Attachment *attachment = get_attachment (skeleton);
   g_autoptr (GatedCall) call = NULL;
   g_autoptr (GError) error = NULL;
+  Sender *sender = NULL;
 
   if (attachment == NULL)
     {
@@ -354,10 +410,10 @@ stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocati
     refuse (call, error);
   else if (call->action == NULL && !stm_authority_is_asked_always (call->gate->authority))
     pass (call);
-  else if (!begin_pending (call->gate, call, &error))
+  else if ((sender = begin_pending (call->gate, call, &error)) == NULL)
     refuse (call, error);
   else
-    ask_uid (g_steal_pointer (&call));
+    ask_uid (g_steal_pointer (&call), sender);
 }
 
 static void
@@ -456,5 +512,6 @@ stm_gate_class_init (StmGateClass *klass)
 static void
 stm_gate_init (StmGate *self)
 {
-  self->senders = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, sender_free);
+  self->senders = g_hash_table_new_full (g_str_hash, g_str_equal, /* key_destroy= */ NULL,
+                                         sender_free);
 }
