@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stm-qcow2-marks.h"
+#include "stm-qcow2-tags.h"
 
 #include "qcow2-writer.h"
 #include "stemma-error.h"
@@ -141,6 +142,78 @@ test_presence (Fixture *self, gconstpointer unused)
       is_present_but_for (self, TEST_QCOW2_CLUSTER * TEST_QCOW2_L2_CLUSTER, &plain, FALSE));
   g_assert_false (is_present_but_for (self, 0, &smaller, FALSE));
   g_assert_false (is_present_but_for (self, 0, &plain, TRUE));
+}
+
+/* Three tables of the first level, of three entries each: the active one, and those of the tags 1
+ * and
+ * 2. What their entries lead to does not matter. */
+static gboolean
+is_between (Fixture *self, const guint64 (*tables)[3], const char *other, guint64 capacity)
+{
+  const guint64 l1_entries = 3;
+  const guint64 data = TEST_QCOW2_DATA_CLUSTER * TEST_QCOW2_CLUSTER;
+  const guint64 offsets[] = { TEST_QCOW2_L1_CLUSTER * TEST_QCOW2_CLUSTER, data,
+                              data + TEST_QCOW2_CLUSTER };
+  const TestTag tags[] = {
+    { .id = "1", .name = "a", .l1_offset = data, .l1_entries = 3, .capacity = 3u << 29 },
+    { .id = "2",
+      .name = "b",
+      .l1_offset = data + TEST_QCOW2_CLUSTER,
+      .l1_entries = 3,
+      .capacity = capacity }
+  };
+  g_autoptr (GError) error = NULL;
+  gboolean result = FALSE;
+
+  test_qcow2_write (self->path, &(TestQcow2){ .capacity = 3u << 29, .n_data = 2 });
+  for (guint i = 0; i < G_N_ELEMENTS (offsets); i++)
+    for (guint k = 0; k < l1_entries; k++)
+      test_file_patch64 (self->path, offsets[i] + k * 8, tables[i][k] * TEST_QCOW2_CLUSTER);
+  test_qcow2_append_tags (self->path, tags, G_N_ELEMENTS (tags));
+
+  int fd = open (self->path, O_RDONLY | O_CLOEXEC);
+  g_autoptr (StmQcow2Header) header = stm_qcow2_header_read (fd, self->path, &error);
+
+  g_assert_no_error (error);
+  stm_qcow2_tags_is_between (fd, header, self->path, "1", other, &result, &error);
+  g_assert_no_error (error);
+  close (fd);
+
+  return result;
+}
+
+static void
+test_between (Fixture *self, gconstpointer unused)
+{
+  static const struct
+  {
+    const char *name;
+    guint64 tables[3][3];
+    const char *other;
+    guint64 capacity; /* of the second tag */
+    gboolean is_between;
+  } rows[] = {
+    { "the one", { { 10, 11, 0 }, { 10, 11, 0 }, { 20, 21, 22 } }, "2", 3u << 29, TRUE },
+    { "the other", { { 20, 21, 22 }, { 10, 11, 0 }, { 20, 21, 22 } }, "2", 3u << 29, TRUE },
+    { "written in part", { { 20, 21, 0 }, { 10, 11, 0 }, { 20, 21, 22 } }, "2", 3u << 29, TRUE },
+    { "a guest wrote", { { 20, 21, 30 }, { 10, 11, 0 }, { 20, 21, 22 } }, "2", 3u << 29, FALSE },
+    { "a guest wrote first",
+      { { 30, 11, 0 }, { 10, 11, 0 }, { 20, 21, 22 } },
+      "2",
+      3u << 29,
+      FALSE },
+    { "no other", { { 10, 11, 0 }, { 10, 11, 0 }, { 20, 21, 22 } }, NULL, 3u << 29, TRUE },
+    { "not the one", { { 20, 21, 22 }, { 10, 11, 0 }, { 20, 21, 22 } }, NULL, 3u << 29, FALSE },
+    { "no such other", { { 20, 21, 22 }, { 10, 11, 0 }, { 20, 21, 22 } }, "3", 3u << 29, FALSE },
+    { "another size", { { 20, 21, 22 }, { 10, 11, 0 }, { 20, 21, 22 } }, "2", 1u << 29, FALSE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_test_message ("%s", rows[i].name);
+      g_assert_cmpint (is_between (self, rows[i].tables, rows[i].other, rows[i].capacity), ==,
+                       rows[i].is_between);
+    }
 }
 
 static void
@@ -350,6 +423,7 @@ main (int argc, char **argv)
     { "/qemu/marks/tags-are-read-whole", test_tags },
     { "/qemu/marks/a-tag-of-an-old-image-has-the-size-of-the-disk", test_tag_without_extra },
     { "/qemu/marks/a-tag-is-present-when-both-tables-lead-to-the-same", test_presence },
+    { "/qemu/marks/content-lies-between-tags-when-each-part-is-from-one", test_between },
     { "/qemu/marks/bitmaps-are-read-whole", test_bitmaps },
     { "/qemu/marks/hostile-tags-are-refused-with-a-type", test_hostile_tags },
     { "/qemu/marks/hostile-bitmaps-are-refused-with-a-type", test_hostile_bitmaps },

@@ -16,6 +16,8 @@
 /* With small clusters: a table of the first level of four pages, and two thousand of the second. */
 #define CAPACITY (64 * MIB)
 #define ROUNDS 8
+/* In the place of a victim. */
+#define CANCELLED ""
 
 #define RUN(...) g_free (test_run (__VA_ARGS__, NULL))
 
@@ -139,7 +141,8 @@ typedef struct
 {
   World *world;
   Verb verb;
-  const char *victim; /* what its program's name begins with; NULL: all are killed */
+  const char *victim;        /* what its program's name begins with; NULL: all are killed */
+  GCancellable *cancellable; /* used instead; NULL: they are killed */
   GMainLoop *loop;
   gboolean is_done;
   GError *error;
@@ -154,7 +157,7 @@ end_race (gpointer user_data)
 }
 
 static gboolean
-run (World *world, Verb verb, GError **error)
+run (World *world, Verb verb, GCancellable *cancellable, GError **error)
 {
   StmDriver *driver = world->fixture->driver;
   const StmPathPolicy *policy = world->fixture->policy;
@@ -162,9 +165,9 @@ run (World *world, Verb verb, GError **error)
   switch (verb)
     {
     case VERB_TAG:
-      return stm_driver_make_tags (driver, world->plan, policy, NULL, error);
+      return stm_driver_make_tags (driver, world->plan, policy, cancellable, error);
     case VERB_GOTO:
-      return stm_driver_go_to_tag (driver, get_step (world, 1), policy, NULL, error);
+      return stm_driver_go_to_tag (driver, get_step (world, 1), policy, cancellable, error);
     case VERB_UNTAG:
       return stm_driver_remove_mark (driver, get_step (world, 2), policy, error);
     case VERB_ABANDON:
@@ -177,7 +180,7 @@ static void
 assert_runs (World *world, Verb verb)
 {
   g_autoptr (GError) error = NULL;
-  gboolean is_done = run (world, verb, &error);
+  gboolean is_done = run (world, verb, /* cancellable= */ NULL, &error);
 
   g_assert_no_error (error);
   g_assert_true (is_done);
@@ -189,7 +192,7 @@ work (gpointer user_data)
   Race *race = user_data;
   gint64 start = g_get_monotonic_time ();
 
-  race->is_done = run (race->world, race->verb, &race->error);
+  race->is_done = run (race->world, race->verb, race->cancellable, &race->error);
   race->duration = g_get_monotonic_time () - start;
   g_idle_add (end_race, race);
   return NULL;
@@ -207,7 +210,7 @@ is_victim (const Race *race, const char *pid)
 }
 
 static gboolean
-kill_processes (gpointer user_data)
+disturb_verb (gpointer user_data)
 {
   Race *race = user_data;
   g_autofree char *directory = g_build_filename (race->world->fixture->run_directory, "endpoints",
@@ -215,6 +218,11 @@ kill_processes (gpointer user_data)
   g_autoptr (GDir) listing = g_dir_open (directory, 0, NULL);
   const char *name;
 
+  if (race->cancellable != NULL)
+    {
+      g_cancellable_cancel (race->cancellable);
+      return G_SOURCE_REMOVE;
+    }
   while (listing != NULL && (name = g_dir_read_name (listing)) != NULL)
     if (is_victim (race, name))
       (void) kill (atoi (name), SIGKILL);
@@ -225,7 +233,7 @@ kill_processes (gpointer user_data)
 static void
 race_run (Race *race, guint after_ms)
 {
-  guint source = after_ms > 0 ? g_timeout_add (after_ms, kill_processes, race) : 0;
+  guint source = after_ms > 0 ? g_timeout_add (after_ms, disturb_verb, race) : 0;
   GThread *worker;
 
   race->loop = g_main_loop_new (NULL, FALSE);
@@ -253,7 +261,10 @@ measure (World *world, Verb verb)
 static gboolean
 disturb (World *world, Verb verb, const char *victim, guint round, guint duration_ms)
 {
-  Race race = { .world = world, .verb = verb, .victim = victim };
+  gboolean is_cancelled = g_strcmp0 (victim, CANCELLED) == 0;
+  int expected = is_cancelled ? STEMMA_ERROR_CANCELLED : STEMMA_ERROR_HYPERVISOR;
+  g_autoptr (GCancellable) cancellable = is_cancelled ? g_cancellable_new () : NULL;
+  Race race = { .world = world, .verb = verb, .victim = victim, .cancellable = cancellable };
   guint moment_ms = 1 + duration_ms * round / ROUNDS
                     + g_test_rand_int_range (0, MAX (duration_ms / ROUNDS, 1) + 1);
 
@@ -262,7 +273,7 @@ disturb (World *world, Verb verb, const char *victim, guint round, guint duratio
                   race.error != NULL ? race.error->message : "done");
   if (race.error == NULL)
     return FALSE;
-  g_assert_error (race.error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
+  g_assert_error (race.error, STEMMA_ERROR, expected);
   g_clear_error (&race.error);
 
   return TRUE;
@@ -357,6 +368,17 @@ test_goto_all (ImageFixture *fixture, gconstpointer unused)
   go_and_take_back (world, NULL);
 }
 
+static void
+test_goto_cancelled (ImageFixture *fixture, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  g_autoptr (World) world = world_new (fixture);
+
+  go_and_take_back (world, CANCELLED);
+}
+
 /* Taking back is itself ended, and done again. */
 static void
 test_abandon (ImageFixture *fixture, gconstpointer unused)
@@ -427,6 +449,7 @@ main (int argc, char **argv)
   ADD ("/qemu/tags/going-is-taken-back-when-the-endpoint-is-killed", test_goto_endpoint);
   ADD ("/qemu/tags/going-is-taken-back-when-the-tool-is-killed", test_goto_tool);
   ADD ("/qemu/tags/going-is-taken-back-when-both-are-killed", test_goto_all);
+  ADD ("/qemu/tags/going-is-taken-back-when-it-is-cancelled", test_goto_cancelled);
   ADD ("/qemu/tags/taking-back-that-was-killed-is-done-again", test_abandon);
   ADD ("/qemu/tags/a-removal-that-was-killed-is-done-again", test_untag);
 
