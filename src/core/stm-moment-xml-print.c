@@ -19,6 +19,25 @@
 #define SPECIAL_IN_ATTRIBUTE "&<>'\"\t\n\r"
 
 static void
+append_special (GString *out, char c)
+{
+  switch (c)
+    {
+    case '&':
+      g_string_append (out, "&amp;");
+      break;
+    case '<':
+      g_string_append (out, "&lt;");
+      break;
+    case '>':
+      g_string_append (out, "&gt;");
+      break;
+    default:
+      g_string_append_printf (out, "&#%d;", c);
+    }
+}
+
+static void
 append_escaped (GString *out, const char *text, const char *special)
 {
   while (*text != '\0')
@@ -28,7 +47,7 @@ append_escaped (GString *out, const char *text, const char *special)
       g_string_append_len (out, text, (gssize) length);
       text += length;
       if (*text != '\0')
-        g_string_append_printf (out, "&#%d;", *text++);
+        append_special (out, *text++);
     }
 }
 
