@@ -137,6 +137,9 @@ stm_checkpoint_name_check (const char *name, GError **error)
     return refuse_name ("is longer than 255 bytes", error);
   if (*name == '.')
     return refuse_name ("begins with a '.'", error);
+  if (g_str_has_prefix (name, STM_DRIVER_BITMAP_PREFIX))
+    return refuse_name ("begins with '" STM_DRIVER_BITMAP_PREFIX "', which is the service's",
+                        error);
   for (const char *p = name; *p != '\0'; p++)
     if (!g_ascii_isalnum (*p) && strchr ("_-.", *p) == NULL)
       return refuse_name ("has another character", error);

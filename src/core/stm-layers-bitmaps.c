@@ -27,7 +27,8 @@ stm_layer_note_bitmaps (StmLayer *layer)
                      : stm_bitmap_is_in_order (bitmap) ? STM_LINK_RECORDING
                                                        : STM_LINK_RESTING;
 
-      g_hash_table_insert (layer->bitmaps, g_strdup (bitmap->name), GUINT_TO_POINTER (link));
+      if (!g_str_has_prefix (bitmap->name, STM_DRIVER_BITMAP_PREFIX))
+        g_hash_table_insert (layer->bitmaps, g_strdup (bitmap->name), GUINT_TO_POINTER (link));
     }
 }
 
@@ -99,6 +100,24 @@ find_commit_obstacle (const StmLayers *self, const StmLayer *lower, const StmLay
   return NULL;
 }
 
+/* QEMU changes the size of no image that has a broken bitmap. */
+static char *
+find_growth_obstacle (const StmLayer *lower, const StmLayer *upper)
+{
+  GHashTableIter iter;
+  gpointer bitmap;
+  gpointer link;
+
+  if (lower->image->capacity == upper->image->capacity)
+    return NULL;
+  g_hash_table_iter_init (&iter, lower->bitmaps);
+  while (g_hash_table_iter_next (&iter, &bitmap, &link))
+    if (GPOINTER_TO_UINT (link) == STM_LINK_BROKEN)
+      return tell (lower, bitmap, "is broken, so that the image cannot grow");
+
+  return NULL;
+}
+
 char *
 stm_layer_find_commit_bitmap (const StmLayers *self, const StmLayer *lower, const StmLayer *upper)
 {
@@ -109,6 +128,7 @@ stm_layer_find_commit_bitmap (const StmLayers *self, const StmLayer *lower, cons
 
   if (n > MAX_BITMAPS_OF_FORMAT)
     return g_strdup_printf ("it would have up to %u bitmaps", n);
+  obstacle = find_growth_obstacle (lower, upper);
   g_hash_table_iter_init (&iter, upper->bitmaps);
   while (obstacle == NULL && g_hash_table_iter_next (&iter, &bitmap, NULL))
     obstacle = find_commit_obstacle (self, lower, upper, bitmap);
@@ -131,6 +151,8 @@ find_stream_obstacle (const StmLayers *self, const StmLayer *lower, const StmLay
     return tell (lower, bitmap, "does not record and would be lost");
   if (below == STM_LINK_RECORDING && above != STM_LINK_RECORDING)
     return tell (lower, bitmap, "would be lost");
+  if (below == STM_LINK_RECORDING && lower->image->capacity != upper->image->capacity)
+    return tell (lower, bitmap, "has another size than that above it");
   if (below == STM_LINK_BROKEN && above == STM_LINK_RECORDING)
     return tell (lower, bitmap, "is broken, which would not show any more");
   if (below == STM_LINK_NONE && above == STM_LINK_RECORDING && claims.is_needed_below)

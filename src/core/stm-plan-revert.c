@@ -33,6 +33,7 @@ stm_plan_revert_prepare (const StmModel *model, const char *domain_id,
       stm_planner_add_images (images, seen, active);
       stm_planner_add_images (images, seen, frozen);
     }
+  stm_revert_add_checkpointed (&self, seen, images);
 
   return images;
 }

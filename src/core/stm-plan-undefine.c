@@ -28,6 +28,12 @@ check_no_moments (const StmModel *model, const StmDomain *domain, GError **error
   return FALSE;
 }
 
+static gpointer
+copy_moment (gconstpointer moment, gpointer user_data)
+{
+  return stm_moment_ref (moment);
+}
+
 /* The removal of all moments: of the record alone unless they are to be deleted. */
 static StmRemoval *
 start (const StmModel *model, const char *domain_id, const StmUndefineRequest *request,
@@ -44,13 +50,10 @@ start (const StmModel *model, const char *domain_id, const StmUndefineRequest *r
   g_autoptr (GPtrArray) checkpoints = stm_tree_subtree (
       stm_model_tree (model, domain_id, STM_MOMENT_CHECKPOINT), NULL);
   gboolean metadata_only = request->moments != STM_MOMENTS_DELETE;
-  g_autoptr (StmRemoval)
-      removal = stm_removal_new (model, domain_id, moments, metadata_only, error);
 
-  if (removal != NULL)
-    stm_removal_add_checkpoints (removal, checkpoints);
+  g_ptr_array_extend (moments, checkpoints, copy_moment, /* user_data= */ NULL);
 
-  return g_steal_pointer (&removal);
+  return stm_removal_new (model, domain_id, moments, metadata_only, error);
 }
 
 GPtrArray *

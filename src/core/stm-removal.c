@@ -1,4 +1,4 @@
-/* StmRemoval: takes snapshots out of the tree and lets StmLayers decide on the images.
+/* StmRemoval: takes moments out of the trees and lets StmLayers decide on the images.
  *
  * Main loop, owned by one planner for one call; reads the model, writes only the plan.
  *
@@ -17,39 +17,50 @@ struct _StmRemoval
   const StmModel *model;
   const StmTree *tree; /* of snapshots */
   char *domain_id;
-  GPtrArray *moments;     /* StmMoment */
-  GHashTable *ids;        /* of the moments, borrowed from them */
-  GPtrArray *checkpoints; /* StmMoment, that go as well; NULL: none do */
+  GPtrArray *moments;     /* StmMoment, snapshots */
+  GPtrArray *checkpoints; /* StmMoment */
+  GHashTable *ids;        /* of both, borrowed from them */
   StmLayers *layers;
   gboolean metadata_only;
 };
 
 static gboolean
-check_moment (const StmMoment *moment, GError **error)
+check_states (const GPtrArray *moments, GError **error)
 {
-  if (moment->state == STM_STATE_CREATING)
+  for (guint i = 0; i < moments->len; i++)
     {
+      const StmMoment *moment = moments->pdata[i];
+
+      if (moment->state != STM_STATE_CREATING)
+        continue;
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_WRONG_STATE,
-                   "snapshot '%s' cannot be deleted while it is being made: wait for the end of "
-                   "that, or let Manager.Check and Manager.Resolve settle it",
-                   moment->name);
+                   "%s '%s' cannot be deleted while it is being made: wait for the end of that, or "
+                   "let Manager.Check and Manager.Resolve settle it",
+                   moment->kind == STM_MOMENT_SNAPSHOT ? "snapshot" : "checkpoint", moment->name);
       return FALSE;
     }
+
   return TRUE;
 }
 
-static gboolean
-check_moments (const StmRemoval *self, GError **error)
+static void
+take_moments (StmRemoval *self, const GPtrArray *moments)
 {
-  for (guint i = 0; i < self->moments->len; i++)
-    if (!check_moment (self->moments->pdata[i], error))
-      return FALSE;
+  self->moments = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
+  self->checkpoints = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
+  self->ids = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = moments->pdata[i];
+      GPtrArray *same = moment->kind == STM_MOMENT_SNAPSHOT ? self->moments : self->checkpoints;
 
-  return stm_planner_check_settled (self->model, self->domain_id, self->ids, error);
+      g_ptr_array_add (same, stm_moment_ref (moment));
+      g_hash_table_add (self->ids, (char *) moment->id);
+    }
 }
 
 StmRemoval *
-stm_removal_new (const StmModel *model, const char *domain_id, GPtrArray *moments,
+stm_removal_new (const StmModel *model, const char *domain_id, const GPtrArray *moments,
                  gboolean metadata_only, GError **error)
 {
   g_autoptr (StmRemoval) self = g_new0 (StmRemoval, 1);
@@ -57,17 +68,17 @@ stm_removal_new (const StmModel *model, const char *domain_id, GPtrArray *moment
   self->model = model;
   self->tree = stm_model_tree (model, domain_id, STM_MOMENT_SNAPSHOT);
   self->domain_id = g_strdup (domain_id);
-  self->moments = g_ptr_array_ref (moments);
   self->metadata_only = metadata_only;
-  self->ids = g_hash_table_new (g_str_hash, g_str_equal);
-  for (guint i = 0; i < moments->len; i++)
-    g_hash_table_add (self->ids, (char *) ((StmMoment *) moments->pdata[i])->id);
-  if (!check_moments (self, error))
+  take_moments (self, moments);
+  if (!check_states (moments, error)
+      || !stm_planner_check_settled (model, domain_id, self->ids, error))
     return NULL;
 
   self->layers = stm_layers_new (model, domain_id);
-  for (guint i = 0; i < moments->len; i++)
-    stm_layers_release_moment (self->layers, moments->pdata[i]);
+  for (guint i = 0; i < self->moments->len; i++)
+    stm_layers_release_moment (self->layers, self->moments->pdata[i]);
+  for (guint i = 0; i < self->checkpoints->len; i++)
+    stm_layers_release_checkpoint (self->layers, self->checkpoints->pdata[i]);
 
   return g_steal_pointer (&self);
 }
@@ -85,14 +96,6 @@ stm_removal_free (StmRemoval *self)
   g_free (self);
 }
 
-void
-stm_removal_add_checkpoints (StmRemoval *self, GPtrArray *checkpoints)
-{
-  self->checkpoints = g_ptr_array_ref (checkpoints);
-  for (guint i = 0; i < checkpoints->len; i++)
-    stm_layers_release_checkpoint (self->layers, checkpoints->pdata[i]);
-}
-
 GPtrArray *
 stm_removal_images (const StmRemoval *self)
 {
@@ -101,17 +104,28 @@ stm_removal_images (const StmRemoval *self)
 
   g_autoptr (GPtrArray) images = stm_layers_list_concerned (self->layers);
   stm_untag_add_images (self->model, self->domain_id, self->moments, images);
-  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  if (self->checkpoints == NULL)
-    return g_steal_pointer (&images);
-
   g_autoptr (GPtrArray)
       marked = stm_unmark_list_images (self->model, self->domain_id, self->checkpoints);
+  g_autoptr (GHashTable) seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   GPtrArray *both = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
   stm_planner_add_images (both, seen, images);
   stm_planner_add_images (both, seen, marked);
 
   return both;
+}
+
+static void
+put_going (StmPlan *plan, const GPtrArray *moments)
+{
+  for (guint i = 0; i < moments->len; i++)
+    {
+      const StmMoment *moment = moments->pdata[i];
+      g_autoptr (StmMoment)
+          going = stm_moment_with_state (moment, STM_STATE_DELETING, moment->health);
+
+      stm_change_put_moment (plan->begin, going);
+      stm_change_put_moment (plan->undo, moment);
+    }
 }
 
 gboolean
@@ -126,19 +140,11 @@ stm_removal_fill_steps (StmRemoval *self, const StmSurvey *survey, StmPlan *plan
   if (!stm_layers_settle (self->layers, survey, plan, error)
       || !stm_untag_plan (self->model, survey, self->domain_id, self->moments, self->layers, plan,
                           error)
-      || (self->checkpoints != NULL
-          && !stm_unmark_plan (self->model, survey, self->domain_id, self->checkpoints,
-                               self->layers, plan, error)))
+      || !stm_unmark_plan (self->model, survey, self->domain_id, self->checkpoints, self->layers,
+                           plan, error))
     return FALSE;
-  for (guint i = 0; i < self->moments->len; i++)
-    {
-      const StmMoment *moment = self->moments->pdata[i];
-      g_autoptr (StmMoment)
-          going = stm_moment_with_state (moment, STM_STATE_DELETING, moment->health);
-
-      stm_change_put_moment (plan->begin, going);
-      stm_change_put_moment (plan->undo, moment);
-    }
+  put_going (plan, self->moments);
+  put_going (plan, self->checkpoints);
 
   return TRUE;
 }

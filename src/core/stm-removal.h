@@ -1,4 +1,4 @@
-/* StmRemoval: snapshots of one domain that are about to go, and what that means for its images.
+/* StmRemoval: moments of one domain that are about to go, and what that means for its images.
  *
  * Shared by the planners of delete and undefine; main loop, pure, for the time of one call.
  *
@@ -10,15 +10,11 @@
 
 typedef struct _StmRemoval StmRemoval;
 
-/* `moments`: StmMoment, each parent before its children, referenced. WRONG_STATE or BUSY when one
+/* `moments`: StmMoment of both kinds, each parent before its children. WRONG_STATE or BUSY when one
  * of them, or one that would change with them, is in the making. */
-StmRemoval *stm_removal_new (const StmModel *model, const char *domain_id, GPtrArray *moments,
+StmRemoval *stm_removal_new (const StmModel *model, const char *domain_id, const GPtrArray *moments,
                              gboolean metadata_only, GError **error);
 void stm_removal_free (StmRemoval *self);
-
-/* All checkpoints of the domain go as well, and their bitmaps with them unless only the record is
- * concerned. StmMoment, referenced. Before the survey. */
-void stm_removal_add_checkpoints (StmRemoval *self, GPtrArray *checkpoints);
 
 /* What the survey must look at; empty when no image is touched. */
 GPtrArray *stm_removal_images (const StmRemoval *self);

@@ -11,6 +11,7 @@
 
 #include "stemma-error.h"
 #include "stm-checkpoints.h"
+#include "stm-planner-shared.h"
 
 /* Checkpoints that a refusal names. */
 #define MAX_NAMED 8
@@ -43,6 +44,23 @@ stm_revert_find_foreign_bitmap (const StmRevert *self, const StmRevertDisk *conc
     }
 
   return NULL;
+}
+
+void
+stm_revert_add_checkpointed (const StmRevert *self, GHashTable *seen, GPtrArray *images)
+{
+  const StmTree *checkpoints = stm_model_tree (self->model, self->domain->id,
+                                               STM_MOMENT_CHECKPOINT);
+
+  if (stm_tree_count (checkpoints) == 0)
+    return;
+  for (gsize i = 0; i < self->domain->n_disks; i++)
+    {
+      g_autoptr (GPtrArray)
+          chain = stm_model_chain (self->model, self->domain->id, self->domain->disks[i].target);
+
+      stm_planner_add_images (images, seen, chain);
+    }
 }
 
 /* --- which checkpoints --- */

@@ -52,6 +52,8 @@ gboolean stm_revert_drop_actives (StmRevert *self, StmPlan *plan, GError **error
 /* stm-revert-checkpoints.c. A bitmap in order that would be lost with the active image, and that no
  * checkpoint has; NULL: none. */
 const char *stm_revert_find_foreign_bitmap (const StmRevert *self, const StmRevertDisk *concern);
+/* What the survey must look at besides: a checkpoint may have more disks than the snapshot. */
+void stm_revert_add_checkpointed (const StmRevert *self, GHashTable *seen, GPtrArray *images);
 /* When it is settled what becomes of the images: puts the checkpoints whose health changes.
  * UNSAVED_STATE. */
 gboolean stm_revert_put_checkpoints (const StmRevert *self, StmPlan *plan, const StmDisk *new_disks,

@@ -22,6 +22,10 @@ typedef struct
   gboolean is_present;    /* the image's present content is proven to be this one's */
 } StmTagFacts;
 
+/* Bitmaps with such names are a driver's own: a step may need them for its time, and one that was
+ * cut off leaves them. They stand in nobody's way. */
+#define STM_DRIVER_BITMAP_PREFIX "stemma-carried-"
+
 /* A persistent dirty bitmap in an image. */
 typedef struct
 {

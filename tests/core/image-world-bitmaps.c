@@ -135,6 +135,9 @@ world_do_overlay_bitmaps (World *world, const StmStep *step)
   g_assert_cmpuint (n_new, <=, 1);
 }
 
+/* What the lower image recorded is added to the upper one, which then has all, and a mark that it
+ * has: so a later try knows that a bitmap of the lower image which is broken by then may be made
+ * anew from it. */
 void
 world_do_commit_begin (World *world, const StmStep *step)
 {
@@ -146,8 +149,10 @@ world_do_commit_begin (World *world, const StmStep *step)
       WorldBitmap *above = world_find_bitmap (upper, step->bitmaps[i]);
       const WorldBitmap *below = world_find_bitmap (lower, step->bitmaps[i]);
 
-      if (world_bitmap_is_in_order (above) && world_bitmap_is_in_order (below))
-        merge_bitmap (above, below);
+      if (!world_bitmap_is_in_order (above) || !world_bitmap_is_in_order (below))
+        continue;
+      merge_bitmap (above, below);
+      upper->is_completed = TRUE;
     }
 }
 
@@ -161,7 +166,10 @@ world_do_commit_end (World *world, const StmStep *step, gboolean is_whole)
     {
       world_break_bitmaps (lower);
       if (world->kills_hard)
-        world_break_bitmaps (upper);
+        {
+          world_break_bitmaps (upper);
+          upper->is_completed = FALSE;
+        }
       return;
     }
   for (guint i = 0; step->bitmaps[i] != NULL; i++)
@@ -169,12 +177,24 @@ world_do_commit_end (World *world, const StmStep *step, gboolean is_whole)
       const WorldBitmap *above = world_find_bitmap (upper, step->bitmaps[i]);
       WorldBitmap *below = world_find_bitmap (lower, step->bitmaps[i]);
 
-      if (!world_bitmap_is_in_order (above) || world_bitmap_is_in_order (below))
+      if (!world_bitmap_is_in_order (above) || world_bitmap_is_in_order (below)
+          || (below != NULL && !upper->is_completed))
         continue;
       if (below != NULL)
         g_ptr_array_remove (lower->bitmaps, below);
       merge_bitmap (world_add_bitmap (lower, step->bitmaps[i]), above);
     }
+  upper->is_completed = FALSE;
+}
+
+/* One that is broken below must not look whole above. */
+static void
+drop_half (WorldFile *upper, const WorldBitmap *below)
+{
+  WorldBitmap *above = world_find_bitmap (upper, below->name);
+
+  if (below->is_broken && world_bitmap_is_in_order (above))
+    g_ptr_array_remove (upper->bitmaps, above);
 }
 
 void
@@ -193,12 +213,14 @@ world_do_stream_end (World *world, const StmStep *step, gboolean is_whole)
     {
       WorldBitmap *above = world_find_bitmap (upper, step->bitmaps[i]);
       const WorldBitmap *below = world_find_bitmap (lower, step->bitmaps[i]);
+      gboolean are_in_order = world_bitmap_is_in_order (above) && world_bitmap_is_in_order (below);
 
-      g_assert_nonnull (above);
-      g_assert_true (world_bitmap_is_in_order (below));
-      g_assert_true (world->kills_hard || world_bitmap_is_in_order (above));
-      merge_bitmap (above, below);
+      g_assert_true (are_in_order || world->kills_hard);
+      if (are_in_order)
+        merge_bitmap (above, below);
     }
+  for (guint i = 0; i < lower->bitmaps->len; i++)
+    drop_half (upper, lower->bitmaps->pdata[i]);
 }
 
 /* --- checkpoints --- */

@@ -44,7 +44,8 @@ typedef struct
   guint64 capacity;
   GPtrArray *tags; /* WorldTag */
   guint n_tags_made;
-  GPtrArray *bitmaps; /* WorldBitmap */
+  GPtrArray *bitmaps;    /* WorldBitmap */
+  gboolean is_completed; /* for a commit: they know what those below know */
   guint64 file_system;
   guint64 inode;
   gboolean is_written; /* by another process */
