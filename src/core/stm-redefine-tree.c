@@ -25,10 +25,7 @@ typedef struct
 } Finder;
 
 static gboolean
-refuse (GError **error, StemmaError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static gboolean
-refuse (GError **error, StemmaError code, const char *format, ...)
+    G_GNUC_PRINTF (3, 4) refuse (GError **error, StemmaError code, const char *format, ...)
 {
   va_list arguments;
 

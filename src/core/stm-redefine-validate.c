@@ -15,11 +15,8 @@ typedef struct
   const StmSurvey *survey; /* of what is on record; may be NULL */
 } Validation;
 
-static gboolean refuse (const StmRedefinedDisk *disk, StemmaError code, GError **error,
-                        const char *format, ...) G_GNUC_PRINTF (4, 5);
-
-static gboolean
-refuse (const StmRedefinedDisk *disk, StemmaError code, GError **error, const char *format, ...)
+static gboolean G_GNUC_PRINTF (4, 5)
+    refuse (const StmRedefinedDisk *disk, StemmaError code, GError **error, const char *format, ...)
 {
   g_autofree char *why = NULL;
   va_list arguments;

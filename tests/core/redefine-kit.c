@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Makes documents, plays a driver, and runs a redefinition through its acts as the service does.
+ *
+ * Used by the tests of redefinition; single-threaded.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
 #include "redefine-kit.h"
 
 #include "stemma-error.h"

@@ -1,0 +1,260 @@
+/* Redefinition: the images that documents name, on record, in headers or nowhere.
+ *
+ * The model is that of the samples: images 1 <- 2 <- 3 (active), snapshots s1(s2* s3), checkpoint
+ * c9.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "redefine-kit.h"
+#include "stemma-error.h"
+
+#include <string.h>
+
+#define SNAPSHOT STM_MOMENT_SNAPSHOT
+#define CHECKPOINT STM_MOMENT_CHECKPOINT
+#define DISK "<disk name='vda' snapshot='external'><source file='/v/3.qcow2'/></disk>"
+
+static void
+assert_tree (const StmModel *model, StmMomentKind kind, const char *expected)
+{
+  g_autofree char *tree = kit_tree (model, kind);
+
+  g_assert_cmpstr (tree, ==, expected);
+}
+
+static void
+assert_refused (GError *taken_error, StemmaError code, const char *part)
+{
+  g_autoptr (GError) error = taken_error;
+
+  g_assert_error (error, STEMMA_ERROR, (int) code);
+  if (strstr (error->message, part) == NULL)
+    g_error ("'%s' does not say '%s'", error->message, part);
+}
+
+static void
+redefine (StmModel *model, StmMomentKind kind, const char *document)
+{
+  g_autoptr (GError) error = kit_redefine_one (model, kind, document);
+
+  g_assert_no_error (error);
+}
+
+static void
+test_without_definition (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *recorded = kit_snapshot ("a", NULL, "shutoff", DISK, NULL);
+  g_autofree char *header = kit_snapshot (
+      "b", NULL, "shutoff",
+      "<disk name='vda' snapshot='external'><source file='/v/own.qcow2'/></disk>", NULL);
+  g_autofree char *gone = kit_snapshot (
+      "c", NULL, "shutoff",
+      "<disk name='vda' snapshot='external'><source file='/v/gone.qcow2'/></disk>", NULL);
+  g_autofree char *silent = kit_snapshot ("d", NULL, "shutoff",
+                                          "<disk name='vda' snapshot='external'/>", NULL);
+  const char *const documents[] = { recorded, header, gone, silent, NULL };
+  const StmMoment *moment;
+
+  kit_driver_add (driver, "/v/own.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  g_autoptr (GError)
+      error = kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL);
+  g_assert_no_error (error);
+
+  moment = kit_find (model, SNAPSHOT, "a");
+  g_assert_null (moment->definition);
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/2.qcow2");
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_OK);
+  moment = kit_find (model, SNAPSHOT, "b");
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/1.qcow2");
+  g_assert_null (stm_model_get_image (model, KIT_DOMAIN, "/v/own.qcow2"));
+  moment = kit_find (model, SNAPSHOT, "c");
+  g_assert_null (moment->disks[0].frozen);
+  g_assert_cmpstr (moment->disks[0].overlay, ==, "/v/gone.qcow2");
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_MISSING);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "d")->health, ==, STM_HEALTH_UNKNOWN);
+}
+
+static void
+test_new_images (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *top_domain = kit_domain ("/v/x2.qcow2", "qcow2", NULL);
+  g_autofree char *low_domain = kit_domain ("/v/x1.qcow2", "qcow2", NULL);
+  g_autofree char *far_domain = kit_domain ("/far/x.qcow2", "qcow2", NULL);
+  g_autofree char *gone_domain = kit_domain ("/v/gone.qcow2", "qcow2", NULL);
+  g_autofree char *top = kit_snapshot ("top", "low", "shutoff", DISK, top_domain);
+  g_autofree char *low = kit_snapshot ("low", NULL, "shutoff", DISK, low_domain);
+  g_autofree char *far = kit_snapshot ("far", NULL, "shutoff", DISK, far_domain);
+  g_autofree char *gone = kit_snapshot ("gone", NULL, "shutoff", DISK, gone_domain);
+  const char *const documents[] = { top, low, far, gone, NULL };
+  const StmImage *image;
+
+  kit_driver_add (driver, "/v/x2.qcow2", "qcow2", "/v/x1.qcow2");
+  kit_driver_add (driver, "/v/x1.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  kit_driver_add (driver, "/far/x.qcow2", "qcow2", NULL);
+  g_autoptr (GError)
+      error = kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL);
+  g_assert_no_error (error);
+
+  image = stm_model_get_image (model, KIT_DOMAIN, "/v/x2.qcow2");
+  g_assert_cmpint (image->origin, ==, STM_IMAGE_BACKING);
+  g_assert_cmpstr (image->backing, ==, "/v/x1.qcow2");
+  g_assert_cmpuint (image->index, ==, 4);
+  g_assert_cmpuint (stm_model_get_image (model, KIT_DOMAIN, "/v/x1.qcow2")->index, ==, 5);
+  g_assert_cmpuint (stm_model_get_domain (model, KIT_DOMAIN)->disks[0].next_index, ==, 6);
+  /* Made by the service: what a header says of it changes nothing. */
+  g_assert_cmpint (stm_model_get_image (model, KIT_DOMAIN, "/v/1.qcow2")->origin, ==,
+                   STM_IMAGE_MADE);
+  g_assert_null (stm_model_get_image (model, KIT_DOMAIN, "/far/x.qcow2"));
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "far")->health, ==, STM_HEALTH_UNKNOWN);
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "far")->disks[0].frozen, ==, "/far/x.qcow2");
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "gone")->health, ==, STM_HEALTH_MISSING);
+  g_assert_cmpuint (kit_driver_n_walks (driver), <=, 3);
+}
+
+static void
+test_other_machines_image (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/10.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", DISK, domain);
+  const char *const documents[] = { document, NULL };
+
+  kit_driver_add (driver, "/v/10.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  assert_refused (kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL),
+                  STEMMA_ERROR_IN_USE, "beta");
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+}
+
+static void
+test_validate_snapshots (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *gone_domain = kit_domain ("/v/gone.qcow2", "qcow2", NULL);
+  g_autofree char *external = kit_snapshot ("e", NULL, "shutoff", DISK, domain);
+  g_autofree char *internal = kit_snapshot ("i", NULL, "shutoff", NULL, domain);
+  g_autofree char *gone = kit_snapshot ("g", NULL, "shutoff", DISK, gone_domain);
+  const char *const externals[] = { external, NULL };
+  const char *const internals[] = { internal, NULL };
+  const char *const gones[] = { gone, NULL };
+  StmRedefineRequest request = { .fd = -1, .validates = TRUE };
+
+  kit_driver_add (driver, "/v/2.qcow2", "qcow2", "/v/1.qcow2");
+  assert_refused (kit_redefine (model, &request, externals, driver, NULL),
+                  STEMMA_ERROR_CHAIN_BROKEN, "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  g_assert_null (kit_redefine (model, &request, externals, driver, NULL));
+  assert_refused (kit_redefine (model, &request, internals, driver, NULL),
+                  STEMMA_ERROR_CHAIN_BROKEN, "no internal snapshot named 'i'");
+  kit_driver_add_tag (driver, "/v/2.qcow2", "i");
+  g_assert_null (kit_redefine (model, &request, internals, driver, NULL));
+  assert_refused (kit_redefine (model, &request, gones, driver, NULL), STEMMA_ERROR_NOT_FOUND,
+                  "/v/gone.qcow2");
+  assert_tree (model, SNAPSHOT, "e i s1(s2* s3)");
+}
+
+static void
+test_validate_new_internal (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/x.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_snapshot ("i", NULL, "shutoff", NULL, domain);
+  const char *const documents[] = { document, NULL };
+  StmRedefineRequest request = { .fd = -1, .validates = TRUE };
+
+  kit_driver_add (driver, "/v/x.qcow2", "qcow2", NULL);
+  assert_refused (kit_redefine (model, &request, documents, driver, NULL),
+                  STEMMA_ERROR_CHAIN_BROKEN, "no internal snapshot named 'i'");
+  kit_driver_add_tag (driver, "/v/x.qcow2", "i");
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, STM_HEALTH_OK);
+}
+
+static void
+test_checkpoint (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *plain = kit_checkpoint ("c1", NULL, NULL, domain);
+  g_autofree char *named = kit_checkpoint ("c2", "c1", "<disk name='vda' bitmap='b'/>", domain);
+  g_autofree char *left_out = kit_checkpoint ("c3", "c1", "<disk name='vda' checkpoint='no'/>",
+                                              domain);
+  const StmMoment *moment;
+
+  redefine (model, CHECKPOINT, plain);
+  redefine (model, CHECKPOINT, named);
+  redefine (model, CHECKPOINT, left_out);
+  assert_tree (model, CHECKPOINT, "c1(c2 c3) c9");
+  moment = kit_find (model, CHECKPOINT, "c1");
+  g_assert_cmpint (moment->health, ==, STM_HEALTH_OK);
+  g_assert_cmpstr (moment->disks[0].bitmap, ==, "c1");
+  g_assert_cmpstr (moment->disks[0].frozen, ==, "/v/3.qcow2");
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c2")->disks[0].bitmap, ==, "b");
+  g_assert_cmpint (kit_find (model, CHECKPOINT, "c3")->disks[0].mode, ==, STM_MODE_NONE);
+}
+
+static void
+test_validate_checkpoints (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *document = kit_checkpoint ("c1", NULL, NULL, domain);
+  g_autofree char *again = kit_checkpoint ("c1", "c9", NULL, domain);
+  const char *const documents[] = { document, NULL };
+  StmRedefineRequest request = { .kind = CHECKPOINT, .fd = -1, .validates = TRUE };
+
+  for (guint i = 1; i <= 3; i++)
+    {
+      g_autofree char *path = stm_sample_path (i);
+      g_autofree char *below = i > 1 ? stm_sample_path (i - 1) : NULL;
+
+      kit_driver_add (driver, path, "qcow2", below);
+    }
+  assert_refused (kit_redefine (model, &request, documents, driver, NULL),
+                  STEMMA_ERROR_BITMAP_MISSING, "/v/3.qcow2");
+  kit_driver_add_bitmap (driver, "/v/3.qcow2", "c1", FALSE);
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].frozen, ==, "/v/3.qcow2");
+  kit_driver_add_bitmap (driver, "/v/2.qcow2", "c1", FALSE);
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].frozen, ==, "/v/2.qcow2");
+  /* Where it began is not forgotten by a redefinition that does not look. */
+  redefine (model, CHECKPOINT, again);
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].frozen, ==, "/v/2.qcow2");
+  assert_tree (model, CHECKPOINT, "c9(c1)");
+  kit_driver_add_bitmap (driver, "/v/1.qcow2", "c1", TRUE);
+  assert_refused (kit_redefine (model, &request, documents, driver, NULL),
+                  STEMMA_ERROR_BITMAP_INCONSISTENT, "/v/1.qcow2");
+  assert_tree (model, CHECKPOINT, "c9(c1)");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/core/redefine/without-a-domain-the-overlay-tells-what-was-frozen",
+                   test_without_definition);
+  g_test_add_func ("/core/redefine/an-image-that-was-not-on-record-is-recorded-as-backing",
+                   test_new_images);
+  g_test_add_func ("/core/redefine/an-image-that-another-machine-writes-holds-no-state",
+                   test_other_machines_image);
+  g_test_add_func ("/core/redefine/validate-refuses-snapshots-that-the-images-do-not-bear-out",
+                   test_validate_snapshots);
+  g_test_add_func ("/core/redefine/validate-looks-for-tags-in-images-not-on-record",
+                   test_validate_new_internal);
+  g_test_add_func ("/core/redefine/a-checkpoint-has-its-bitmap-in-the-active-image",
+                   test_checkpoint);
+  g_test_add_func ("/core/redefine/validate-finds-where-a-bitmap-began", test_validate_checkpoints);
+  return g_test_run ();
+}
