@@ -73,15 +73,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Look, look_clear)
 static Look
 look_around (StmEndpointKeeper *self)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
-  Look look = { .ends = self->is_closing,
-                .starts = self->is_wanted && self->spare == NULL,
-                .pidfd = -1,
-                .deadline = self->deadline };
+  Look look = { .pidfd = -1 };
 
+  g_mutex_lock (&self->mutex);
+  look.ends = self->is_closing;
+  look.starts = self->is_wanted && self->spare == NULL;
+  look.deadline = self->deadline;
   if (self->spare != NULL)
     look.pidfd = fcntl (stm_qemu_process_get_pidfd (self->spare), F_DUPFD_CLOEXEC, 0);
   self->is_wanted = FALSE;
+  g_mutex_unlock (&self->mutex);
 
   return look;
 }
@@ -92,11 +93,12 @@ start_spare (StmEndpointKeeper *self)
   int qmp_fd = -1;
   /* The verb that finds no spare starts its own, and says what is wrong. */
   StmQemuProcess *process = stm_qemu_process_start (self->setup, &qmp_fd, NULL);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
 
+  g_mutex_lock (&self->mutex);
   self->spare = process;
   self->qmp_fd = qmp_fd;
   self->deadline = g_get_monotonic_time () + self->idle_ms * G_TIME_SPAN_MILLISECOND;
+  g_mutex_unlock (&self->mutex);
 }
 
 static gboolean
