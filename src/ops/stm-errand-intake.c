@@ -29,12 +29,20 @@ work_read (gpointer data)
 void
 stm_errand_take_in (StmErrand *self, StmErrandNext next)
 {
-  if (STM_OP_GET_CLASS (self->op)->read == NULL)
+  StmOpClass *class = STM_OP_GET_CLASS (self->op);
+
+  self->next = next;
+  if (class->read == NULL)
     {
       next (self);
       return;
     }
-  self->next = next;
+  if (class->reads_little != NULL && class->reads_little (self->op))
+    {
+      work_read (self);
+      on_read (self);
+      return;
+    }
   stm_workers_run (self->tools->workers, work_read, on_read, self);
 }
 

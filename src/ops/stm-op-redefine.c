@@ -11,10 +11,14 @@
 
 #include "stm-documents.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #define STM_TYPE_OP_REDEFINE stm_op_redefine_get_type ()
 G_DECLARE_FINAL_TYPE (StmOpRedefine, stm_op_redefine, STM, OP_REDEFINE, StmOp)
+
+/* Documents up to this size together take less time than the way to a worker and back. */
+#define LITTLE 65536 /* bytes */
 
 struct _StmOpRedefine
 {
@@ -64,6 +68,17 @@ read_documents (StmOp *op, GCancellable *cancellable, GError **error)
     }
   g_clear_pointer (&self->documents, g_strfreev);
   return TRUE;
+}
+
+static gboolean
+reads_little (StmOp *op)
+{
+  StmOpRedefine *self = STM_OP_REDEFINE (op);
+  gsize length = 0;
+
+  for (guint i = 0; self->documents != NULL && self->documents[i] != NULL && length <= LITTLE; i++)
+    length += strlen (self->documents[i]);
+  return self->documents != NULL && length <= LITTLE;
 }
 
 static gboolean
@@ -144,6 +159,7 @@ stm_op_redefine_class_init (StmOpRedefineClass *class)
 {
   G_OBJECT_CLASS (class)->finalize = stm_op_redefine_finalize;
   STM_OP_CLASS (class)->read = read_documents;
+  STM_OP_CLASS (class)->reads_little = reads_little;
   STM_OP_CLASS (class)->prepare = prepare;
   STM_OP_CLASS (class)->list_texts = list_texts;
   STM_OP_CLASS (class)->take_text = take_text;

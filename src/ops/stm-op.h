@@ -22,6 +22,8 @@ struct _StmOpClass
   /* Worker, optional, at the head of the queue and before all else: takes in what the client sent,
    * and sees nothing of the service. */
   gboolean (*read) (StmOp *self, GCancellable *cancellable, GError **error);
+  /* Main loop, optional: whether that is so little that it is done there; never, without this. */
+  gboolean (*reads_little) (StmOp *self);
   /* Main loop, at the head of the queue: refuse early, and say which images to look at (NULL in
    * *out_images: none). */
   gboolean (*prepare) (StmOp *self, const StmModel *model, GPtrArray **out_images, GError **error);
