@@ -9,8 +9,6 @@
 #include "stm-image.h"
 #include "stm-survey.h"
 
-/* A name that only a merge gives, and only while it runs. */
-#define STM_CARRIED_BITMAP_PREFIX "stemma-carried-"
 
 typedef struct
 {

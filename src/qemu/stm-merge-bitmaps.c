@@ -14,7 +14,7 @@
 #include "stemma-error.h"
 
 /* Of the upper image: its bitmaps are complete. It records nothing itself. */
-#define COMPLETION_MARK STM_CARRIED_BITMAP_PREFIX "down"
+#define COMPLETION_MARK STM_DRIVER_BITMAP_PREFIX "down"
 #define COMPLETION_MARK_GRANULARITY (1u << 30)
 
 void
@@ -61,7 +61,7 @@ next_name (const StmMergeBitmaps *self, guint *position)
 
   if (names == NULL)
     return NULL;
-  while (names[*position] != NULL && g_str_has_prefix (names[*position], STM_CARRIED_BITMAP_PREFIX))
+  while (names[*position] != NULL && g_str_has_prefix (names[*position], STM_DRIVER_BITMAP_PREFIX))
     (*position)++;
   return names[*position] != NULL ? names[(*position)++] : NULL;
 }
