@@ -9,7 +9,6 @@
 #include "stm-image.h"
 #include "stm-survey.h"
 
-
 typedef struct
 {
   StmFacts *facts; /* of these only path, capacity, tags and bitmaps are set */
