@@ -381,6 +381,7 @@ test_image_under_a_snapshot_is_not_touched (void)
   assert_revert_refused (world, "s1", (StmRevertRequest){ .discards = TRUE },
                          STEMMA_ERROR_HAS_MOMENTS, "'s2'");
   g_autofree char *told = world_delete (world, "vm", "s2", STM_DELETE_ONE);
+  g_assert_cmpstr (told, ==, "");
   world_check (world);
   assert_revert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE, "vda");
   assert_revert_refused (world, "s1", (StmRevertRequest){ .keep = "k" }, STEMMA_ERROR_IN_USE,
