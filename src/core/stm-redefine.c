@@ -424,7 +424,7 @@ put_moment (const StmRedefinition *self, const StmRedefined *redefined, StmChang
     .health = health_of (redefined),
     .memory = stm_moment_document_memory (document),
     .memory_file = document->memory_file,
-    .disks = (const StmMomentDisk *) disks->data,
+    .disks = (gconstpointer) disks->data,
     .n_disks = disks->len,
   };
 

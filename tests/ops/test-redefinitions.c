@@ -66,6 +66,7 @@ on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (StmJob)
       job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &self->error);
 
+  g_assert_true ((job != NULL) == (self->error == NULL));
   self->is_over = TRUE;
 }
 
@@ -384,12 +385,13 @@ test_all_or_nothing (Fixture *self, gconstpointer data)
 {
   g_autofree char *domain = make_domain (NULL);
   g_autofree char *first = make_document ("kept", NULL, domain);
+  const char *orphan = "<domainsnapshot><name>y</name><state>shutoff</state><creationTime>1"
+                       "</creationTime><parent><name>z</name></parent></domainsnapshot>";
   const char *const lasts[] = {
     "",
     "<domainsnapshot><name>x</name></domainsnapshot>",
     "<!DOCTYPE a [<!ENTITY b 'c'>]><domainsnapshot/>",
-    "<domainsnapshot><name>y</name><state>shutoff</state><creationTime>1</creationTime>"
-    "<parent><name>z</name></parent></domainsnapshot>",
+    orphan,
     "<domaincheckpoint><name>y</name></domaincheckpoint>",
   };
   guint64 generation;
