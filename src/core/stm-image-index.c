@@ -7,70 +7,73 @@
  */
 #include "stm-image-index.h"
 
-/* A path that is recorded, stood on or held; it lives as long as one of the three is true. */
+#include "stm-pointer-set.h"
+
+/* A path that any domain knows of, and what each of them knows. */
 typedef struct
 {
   char *path;
-  StmImage *record;     /* NULL when only others name the path */
-  GHashTable *children; /* set of Node whose records have this path as backing */
-  GHashTable *users;    /* set of StmImageUser */
+  StmPointerSet nodes; /* of Node, one for each domain */
+} Holder;
+
+/* A path that is recorded, stood on or held; it lives as long as one of these is true. */
+typedef struct
+{
+  Holder *holder;
+  StmImageIndex *index;
+  StmImage *record;       /* NULL when only others name the path */
+  StmPointerSet children; /* of Node: those whose records have this path as backing */
+  StmPointerSet moments;  /* of StmMoment: those that hold it */
+  StmPointerSet homes;    /* of StmMoment: checkpoints whose bitmap was begun in it */
+  GHashTable *disks;      /* set of targets: those that have it active; NULL while there is none */
 } Node;
 
 struct _StmImageIndex
 {
   char *domain_id;
-  GHashTable *holders; /* path -> set of StmImageIndex; shared by all domains */
+  GHashTable *holders; /* path -> Holder; shared by all domains */
   GHashTable *nodes;   /* path -> Node */
 };
+
+static void
+free_holder (gpointer data)
+{
+  Holder *holder = data;
+
+  stm_pointer_set_clear (&holder->nodes);
+  g_free (holder->path);
+  g_free (holder);
+}
 
 GHashTable *
 stm_image_holders_new (void)
 {
-  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                (GDestroyNotify) g_hash_table_unref);
+  return g_hash_table_new_full (g_str_hash, g_str_equal, NULL, free_holder);
 }
 
 static void
-enter_holder (StmImageIndex *self, const char *path)
+enter_holder (Node *node, const char *path)
 {
-  GHashTable *indexes = g_hash_table_lookup (self->holders, path);
+  GHashTable *holders = node->index->holders;
 
-  if (indexes == NULL)
+  node->holder = g_hash_table_lookup (holders, path);
+  if (node->holder == NULL)
     {
-      indexes = g_hash_table_new (NULL, NULL);
-      g_hash_table_insert (self->holders, g_strdup (path), indexes);
+      node->holder = g_new0 (Holder, 1);
+      node->holder->path = g_strdup (path);
+      g_hash_table_insert (holders, node->holder->path, node->holder);
     }
-  g_hash_table_add (indexes, self);
+  stm_pointer_set_add (&node->holder->nodes, node);
 }
 
 static void
-leave_holder (StmImageIndex *self, const char *path)
+leave_holder (Node *node)
 {
-  GHashTable *indexes = g_hash_table_lookup (self->holders, path);
+  Holder *holder = g_steal_pointer (&node->holder);
 
-  g_hash_table_remove (indexes, self);
-  if (g_hash_table_size (indexes) == 0)
-    g_hash_table_remove (self->holders, path);
-}
-
-/* The domain is the same for all users of an index. */
-static guint
-hash_user (gconstpointer data)
-{
-  const StmImageUser *user = data;
-
-  return g_str_hash (user->target)
-         ^ (user->moment_id != NULL ? g_str_hash (user->moment_id) * 31 : 0);
-}
-
-static gboolean
-users_are_equal (gconstpointer a, gconstpointer b)
-{
-  const StmImageUser *user_a = a;
-  const StmImageUser *user_b = b;
-
-  return g_strcmp0 (user_a->moment_id, user_b->moment_id) == 0
-         && g_str_equal (user_a->target, user_b->target);
+  stm_pointer_set_remove (&holder->nodes, node);
+  if (stm_pointer_set_size (&holder->nodes) == 0)
+    g_hash_table_remove (node->index->holders, holder->path);
 }
 
 static void
@@ -79,9 +82,11 @@ free_node (gpointer data)
   Node *node = data;
 
   stm_image_unref (node->record);
-  g_hash_table_unref (node->children);
-  g_hash_table_unref (node->users);
-  g_free (node->path);
+  stm_pointer_set_clear (&node->children);
+  stm_pointer_set_clear (&node->moments);
+  stm_pointer_set_clear (&node->homes);
+  g_clear_pointer (&node->disks, g_hash_table_unref);
+  leave_holder (node);
   g_free (node);
 }
 
@@ -100,11 +105,9 @@ ensure_node (StmImageIndex *self, const char *path)
     return node;
 
   node = g_new0 (Node, 1);
-  node->path = g_strdup (path);
-  node->children = g_hash_table_new (NULL, NULL);
-  node->users = g_hash_table_new_full (hash_user, users_are_equal, g_free, NULL);
-  g_hash_table_insert (self->nodes, node->path, node);
-  enter_holder (self, path);
+  node->index = self;
+  enter_holder (node, path);
+  g_hash_table_insert (self->nodes, node->holder->path, node);
 
   return node;
 }
@@ -112,12 +115,10 @@ ensure_node (StmImageIndex *self, const char *path)
 static void
 release_node (StmImageIndex *self, Node *node)
 {
-  if (node->record != NULL || g_hash_table_size (node->children) > 0
-      || g_hash_table_size (node->users) > 0)
-    return;
-
-  leave_holder (self, node->path);
-  g_hash_table_remove (self->nodes, node->path);
+  if (node->record == NULL && stm_pointer_set_size (&node->children) == 0
+      && stm_pointer_set_size (&node->moments) == 0 && stm_pointer_set_size (&node->homes) == 0
+      && node->disks == NULL)
+    g_hash_table_remove (self->nodes, node->holder->path);
 }
 
 StmImageIndex *
@@ -135,15 +136,9 @@ stm_image_index_new (GHashTable *holders, const char *domain_id)
 void
 stm_image_index_free (StmImageIndex *self)
 {
-  GHashTableIter iter;
-  gpointer path;
-
   if (self == NULL)
     return;
 
-  g_hash_table_iter_init (&iter, self->nodes);
-  while (g_hash_table_iter_next (&iter, &path, NULL))
-    leave_holder (self, path);
   g_hash_table_unref (self->nodes);
   g_free (self->domain_id);
   g_free (self);
@@ -197,32 +192,131 @@ stm_image_index_children (const StmImageIndex *self, const char *path)
 {
   g_autoptr (GPtrArray) children = g_ptr_array_new ();
   const Node *node = get_node (self, path);
-  GHashTableIter iter;
-  gpointer child;
+  StmPointerSetIter iter;
+  const Node *child;
 
   if (node == NULL)
     return g_steal_pointer (&children);
 
-  g_hash_table_iter_init (&iter, node->children);
-  while (g_hash_table_iter_next (&iter, &child, NULL))
-    g_ptr_array_add (children, ((Node *) child)->record);
+  stm_pointer_set_iter_init (&iter, &node->children);
+  while ((child = stm_pointer_set_iter_next (&iter)) != NULL)
+    g_ptr_array_add (children, child->record);
 
   return g_steal_pointer (&children);
+}
+
+gboolean
+stm_image_index_has_children (const StmImageIndex *self, const char *path)
+{
+  const Node *node = get_node (self, path);
+
+  return node != NULL && stm_pointer_set_size (&node->children) > 0;
+}
+
+/* Whether the disk of a moment keeps the image as it is. A bitmap goes on recording in whatever is
+ * over the image that it was begun in. */
+static gboolean
+is_held (const StmMomentDisk *disk)
+{
+  return disk->frozen != NULL && disk->mode != STM_MODE_BITMAP;
+}
+
+static void
+add_users_of_moment (const Node *node, const StmMoment *moment, GArray *users)
+{
+  for (gsize i = 0; i < moment->n_disks; i++)
+    {
+      const StmImageUser user = {
+        .domain_id = node->index->domain_id,
+        .moment_id = moment->id,
+        .kind = moment->kind,
+        .target = moment->disks[i].target,
+      };
+
+      if (is_held (&moment->disks[i]) && g_str_equal (moment->disks[i].frozen, node->holder->path))
+        g_array_append_val (users, user);
+    }
+}
+
+static void
+add_disks_of_node (const Node *node, GArray *users)
+{
+  GHashTableIter disks;
+  gpointer target;
+
+  if (node->disks == NULL)
+    return;
+
+  g_hash_table_iter_init (&disks, node->disks);
+  while (g_hash_table_iter_next (&disks, &target, NULL))
+    {
+      const StmImageUser user = { .domain_id = node->index->domain_id, .target = target };
+
+      g_array_append_val (users, user);
+    }
+}
+
+static void
+add_users_of_node (const Node *node, GArray *users)
+{
+  StmPointerSetIter moments;
+  const StmMoment *moment;
+
+  stm_pointer_set_iter_init (&moments, &node->moments);
+  while ((moment = stm_pointer_set_iter_next (&moments)) != NULL)
+    add_users_of_moment (node, moment, users);
+  add_disks_of_node (node, users);
 }
 
 void
 stm_image_index_get_users (const StmImageIndex *self, const char *path, GArray *users)
 {
   const Node *node = get_node (self, path);
-  GHashTableIter iter;
-  gpointer user;
 
-  if (node == NULL)
-    return;
+  if (node != NULL)
+    add_users_of_node (node, users);
+}
 
-  g_hash_table_iter_init (&iter, node->users);
-  while (g_hash_table_iter_next (&iter, &user, NULL))
-    g_array_append_vals (users, user, 1);
+static int
+compare_moments (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 ((*(StmMoment *const *) a)->id, (*(StmMoment *const *) b)->id);
+}
+
+static void
+add_moments (GPtrArray *moments, const StmPointerSet *added)
+{
+  StmPointerSetIter iter;
+  const StmMoment *moment;
+
+  stm_pointer_set_iter_init (&iter, added);
+  while ((moment = stm_pointer_set_iter_next (&iter)) != NULL)
+    g_ptr_array_add (moments, stm_moment_ref (moment));
+}
+
+GPtrArray *
+stm_image_index_checkpoints (const StmImageIndex *self, const char *path)
+{
+  GPtrArray *moments = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
+  const Node *node = get_node (self, path);
+
+  if (node != NULL)
+    add_moments (moments, &node->homes);
+  g_ptr_array_sort (moments, compare_moments);
+
+  return moments;
+}
+
+GPtrArray *
+stm_image_index_moments (const StmImageIndex *self, const char *path)
+{
+  GPtrArray *moments = stm_image_index_checkpoints (self, path);
+  const Node *node = get_node (self, path);
+
+  if (node != NULL)
+    add_moments (moments, &node->moments);
+
+  return moments;
 }
 
 static void
@@ -232,7 +326,7 @@ unlink_from_backing (StmImageIndex *self, Node *node)
 
   if (backing == NULL)
     return;
-  g_hash_table_remove (backing->children, node);
+  stm_pointer_set_remove (&backing->children, node);
   if (backing != node)
     release_node (self, backing);
 }
@@ -247,7 +341,7 @@ stm_image_index_put (StmImageIndex *self, const StmImage *image)
   node->record = stm_image_ref (image);
   stm_image_unref (replaced);
   if (image->backing != NULL)
-    g_hash_table_add (ensure_node (self, image->backing)->children, node);
+    stm_pointer_set_add (&ensure_node (self, image->backing)->children, node);
 }
 
 void
@@ -262,79 +356,64 @@ stm_image_index_remove (StmImageIndex *self, const char *path)
   release_node (self, node);
 }
 
-static void
-add_user (StmImageIndex *self, const char *path, const StmImageUser *init)
-{
-  g_hash_table_add (ensure_node (self, path)->users, g_memdup2 (init, sizeof *init));
-}
-
-static void
-drop_user (StmImageIndex *self, const char *path, const StmImageUser *user)
-{
-  Node *node = get_node (self, path);
-
-  if (node == NULL)
-    return;
-  g_hash_table_remove (node->users, user);
-  release_node (self, node);
-}
-
-typedef void (*UserFunc) (StmImageIndex *self, const char *path, const StmImageUser *user);
-
-static void
-for_each_frozen (StmImageIndex *self, const StmMoment *moment, UserFunc func)
-{
-  for (gsize i = 0; i < moment->n_disks; i++)
-    {
-      const StmImageUser user = {
-        .domain_id = self->domain_id,
-        .moment_id = moment->id,
-        .kind = moment->kind,
-        .target = moment->disks[i].target,
-      };
-
-      if (moment->disks[i].frozen != NULL)
-        func (self, moment->disks[i].frozen, &user);
-    }
-}
-
-static void
-for_each_active (StmImageIndex *self, const StmDomain *domain, UserFunc func)
-{
-  for (gsize i = 0; i < domain->n_disks; i++)
-    {
-      const StmImageUser user = {
-        .domain_id = self->domain_id,
-        .target = domain->disks[i].target,
-      };
-
-      if (domain->disks[i].source != NULL)
-        func (self, domain->disks[i].source, &user);
-    }
-}
-
 void
 stm_image_index_add_moment (StmImageIndex *self, const StmMoment *moment)
 {
-  for_each_frozen (self, moment, add_user);
+  for (gsize i = 0; i < moment->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &moment->disks[i];
+      Node *node = disk->frozen != NULL ? ensure_node (self, disk->frozen) : NULL;
+
+      if (node != NULL)
+        stm_pointer_set_add (is_held (disk) ? &node->moments : &node->homes, (StmMoment *) moment);
+    }
 }
 
 void
 stm_image_index_drop_moment (StmImageIndex *self, const StmMoment *moment)
 {
-  for_each_frozen (self, moment, drop_user);
+  for (gsize i = 0; i < moment->n_disks; i++)
+    {
+      const StmMomentDisk *disk = &moment->disks[i];
+      Node *node = get_node (self, disk->frozen);
+
+      if (node == NULL)
+        continue;
+      stm_pointer_set_remove (is_held (disk) ? &node->moments : &node->homes, moment);
+      release_node (self, node);
+    }
 }
 
 void
 stm_image_index_add_disks (StmImageIndex *self, const StmDomain *domain)
 {
-  for_each_active (self, domain, add_user);
+  for (gsize i = 0; i < domain->n_disks; i++)
+    {
+      const StmDisk *disk = &domain->disks[i];
+      Node *node = disk->source != NULL ? ensure_node (self, disk->source) : NULL;
+
+      if (node == NULL)
+        continue;
+      if (node->disks == NULL)
+        node->disks = g_hash_table_new (g_str_hash, g_str_equal);
+      g_hash_table_add (node->disks, (char *) disk->target);
+    }
 }
 
 void
 stm_image_index_drop_disks (StmImageIndex *self, const StmDomain *domain)
 {
-  for_each_active (self, domain, drop_user);
+  for (gsize i = 0; i < domain->n_disks; i++)
+    {
+      Node *node = get_node (self, domain->disks[i].source);
+
+      if (node == NULL || node->disks == NULL)
+        continue;
+      g_hash_table_remove (node->disks, domain->disks[i].target);
+      if (g_hash_table_size (node->disks) == 0)
+        g_clear_pointer (&node->disks, g_hash_table_unref);
+      release_node (self, node);
+    }
 }
 
 static int
@@ -345,17 +424,15 @@ compare_paths (gconstpointer a, gconstpointer b)
 
 /* Two domains may record the same child: it is one file and named once. */
 static void
-add_children_once (const StmImageIndex *index, const char *path, GHashTable *seen, GPtrArray *paths)
+add_children_once (const Node *node, GHashTable *seen, GPtrArray *paths)
 {
-  g_autoptr (GPtrArray) children = stm_image_index_children (index, path);
+  StmPointerSetIter iter;
+  const Node *child;
 
-  for (guint i = 0; i < children->len; i++)
-    {
-      const StmImage *child = children->pdata[i];
-
-      if (g_hash_table_add (seen, (char *) child->path))
-        g_ptr_array_add (paths, g_strdup (child->path));
-    }
+  stm_pointer_set_iter_init (&iter, &node->children);
+  while ((child = stm_pointer_set_iter_next (&iter)) != NULL)
+    if (g_hash_table_add (seen, child->holder->path))
+      g_ptr_array_add (paths, g_strdup (child->holder->path));
 }
 
 GPtrArray *
@@ -363,16 +440,16 @@ stm_image_holders_children (GHashTable *holders, const char *path)
 {
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
-  GHashTable *indexes = g_hash_table_lookup (holders, path);
-  GHashTableIter iter;
-  gpointer index;
+  const Holder *holder = g_hash_table_lookup (holders, path);
+  StmPointerSetIter iter;
+  const Node *node;
 
-  if (indexes == NULL)
+  if (holder == NULL)
     return g_steal_pointer (&paths);
 
-  g_hash_table_iter_init (&iter, indexes);
-  while (g_hash_table_iter_next (&iter, &index, NULL))
-    add_children_once (index, path, seen, paths);
+  stm_pointer_set_iter_init (&iter, &holder->nodes);
+  while ((node = stm_pointer_set_iter_next (&iter)) != NULL)
+    add_children_once (node, seen, paths);
   g_ptr_array_sort (paths, compare_paths);
 
   return g_steal_pointer (&paths);
@@ -395,20 +472,22 @@ compare_users (gconstpointer a, gconstpointer b)
   return g_strcmp0 (user_a->target, user_b->target);
 }
 
-GArray *
-stm_image_holders_users (GHashTable *holders, const char *path)
+typedef void (*AddFunc) (const Node *node, GArray *users);
+
+static GArray *
+collect_users (GHashTable *holders, const char *path, AddFunc add)
 {
   g_autoptr (GArray) users = g_array_new (FALSE, FALSE, sizeof (StmImageUser));
-  GHashTable *indexes = g_hash_table_lookup (holders, path);
-  GHashTableIter iter;
-  gpointer index;
+  const Holder *holder = g_hash_table_lookup (holders, path);
+  StmPointerSetIter iter;
+  const Node *node;
 
-  if (indexes == NULL)
+  if (holder == NULL)
     return g_steal_pointer (&users);
 
-  g_hash_table_iter_init (&iter, indexes);
-  while (g_hash_table_iter_next (&iter, &index, NULL))
-    stm_image_index_get_users (index, path, users);
+  stm_pointer_set_iter_init (&iter, &holder->nodes);
+  while ((node = stm_pointer_set_iter_next (&iter)) != NULL)
+    add (node, users);
   g_array_sort (users, compare_users);
 
   return g_steal_pointer (&users);
@@ -417,20 +496,30 @@ stm_image_holders_users (GHashTable *holders, const char *path)
 guint
 stm_image_holders_count_users (GHashTable *holders, const char *path)
 {
-  GHashTable *indexes = g_hash_table_lookup (holders, path);
+  const Holder *holder = g_hash_table_lookup (holders, path);
   guint n_users = 0;
-  GHashTableIter iter;
-  gpointer index;
+  StmPointerSetIter iter;
+  const Node *node;
 
-  if (indexes == NULL)
+  if (holder == NULL)
     return 0;
 
-  g_hash_table_iter_init (&iter, indexes);
-  while (g_hash_table_iter_next (&iter, &index, NULL))
-    {
-      const Node *node = get_node (index, path);
+  stm_pointer_set_iter_init (&iter, &holder->nodes);
+  while ((node = stm_pointer_set_iter_next (&iter)) != NULL)
+    n_users += stm_pointer_set_size (&node->moments)
+               + (node->disks != NULL ? g_hash_table_size (node->disks) : 0);
 
-      n_users += node != NULL ? g_hash_table_size (node->users) : 0;
-    }
   return n_users;
+}
+
+GArray *
+stm_image_holders_users (GHashTable *holders, const char *path)
+{
+  return collect_users (holders, path, add_users_of_node);
+}
+
+GArray *
+stm_image_holders_disks (GHashTable *holders, const char *path)
+{
+  return collect_users (holders, path, add_disks_of_node);
 }

@@ -9,23 +9,50 @@
 #include "stemma-error.h"
 #include "stm-sound.h"
 
+#include <string.h>
+
 /* Indexed by StmImageOrigin. */
 static const char *const origin_words[] = { "backing", "disk", "made" };
 
 G_STATIC_ASSERT (G_N_ELEMENTS (origin_words) == STM_IMAGE_MADE + 1);
 
+static gsize
+bytes_of (const char *text)
+{
+  return text != NULL ? strlen (text) + 1 : 0;
+}
+
+/* Copies a text to the free end of what is being filled. */
+static const char *
+pack (char **inout_end, const char *text)
+{
+  gsize n = bytes_of (text);
+
+  if (n == 0)
+    return NULL;
+
+  char *copy = memcpy (*inout_end, text, n);
+
+  *inout_end += n;
+  return copy;
+}
+
+/* One allocation for all: there may be very many of them. */
 StmImage *
 stm_image_new (const StmImage *init)
 {
   g_return_val_if_fail (init != NULL && init->path != NULL, NULL);
 
-  StmImage *self = g_atomic_rc_box_new (StmImage);
+  StmImage *self = g_atomic_rc_box_alloc (sizeof *self + bytes_of (init->path)
+                                          + bytes_of (init->target) + bytes_of (init->format)
+                                          + bytes_of (init->backing));
+  char *end = (char *) (self + 1);
 
   *self = *init;
-  self->path = g_strdup (init->path);
-  self->target = g_strdup (init->target);
-  self->format = g_strdup (init->format);
-  self->backing = g_strdup (init->backing);
+  self->path = pack (&end, init->path);
+  self->target = pack (&end, init->target);
+  self->format = pack (&end, init->format);
+  self->backing = pack (&end, init->backing);
 
   return self;
 }
@@ -38,22 +65,11 @@ stm_image_ref (const StmImage *self)
   return g_atomic_rc_box_acquire ((StmImage *) self);
 }
 
-static void
-clear_image (gpointer data)
-{
-  StmImage *self = data;
-
-  g_free ((char *) self->path);
-  g_free ((char *) self->target);
-  g_free ((char *) self->format);
-  g_free ((char *) self->backing);
-}
-
 void
 stm_image_unref (StmImage *self)
 {
   if (self != NULL)
-    g_atomic_rc_box_release_full (self, clear_image);
+    g_atomic_rc_box_release (self);
 }
 
 gboolean

@@ -74,10 +74,17 @@ may_be_unrecorded (const StmModelView *view, const StmMoment *moment, const char
          && !g_hash_table_contains (view->removed_images, path);
 }
 
+/* Of what is known to be lost, or not known at all, nothing need be there. */
+static gboolean
+may_lack_images (const StmMoment *moment)
+{
+  return moment->health == STM_HEALTH_MISSING || moment->health == STM_HEALTH_UNKNOWN;
+}
+
 static gboolean
 check_frozen_recorded (const StmModelView *view, const StmMoment *moment, GError **error)
 {
-  for (gsize i = 0; i < moment->n_disks; i++)
+  for (gsize i = 0; i < moment->n_disks && !may_lack_images (moment); i++)
     {
       const char *frozen = moment->disks[i].frozen;
 
@@ -95,15 +102,12 @@ check_frozen_recorded (const StmModelView *view, const StmMoment *moment, GError
 static gboolean
 check_moments_let_go (const StmModelView *view, const char *path, GError **error)
 {
-  g_autoptr (GArray) users = g_array_new (FALSE, FALSE, sizeof (StmImageUser));
+  g_autoptr (GPtrArray) moments = stm_image_index_moments (view->entry->images, path);
 
-  stm_image_index_get_users (view->entry->images, path, users);
-  for (guint i = 0; i < users->len; i++)
+  for (guint i = 0; i < moments->len; i++)
     {
-      const StmImageUser *user = &g_array_index (users, StmImageUser, i);
-      const StmMoment *stays = user->moment_id != NULL
-                                   ? stm_model_view_moment (view, user->kind, user->moment_id)
-                                   : NULL;
+      const StmMoment *moment = moments->pdata[i];
+      const StmMoment *stays = stm_model_view_moment (view, moment->kind, moment->id);
 
       if (stays != NULL && !check_frozen_recorded (view, stays, error))
         return FALSE;
@@ -202,12 +206,8 @@ leads_elsewhere (const StmModelView *view, gconstpointer value)
 
   if (old != NULL)
     return g_strcmp0 (old->backing, image->backing) != 0;
-  if (view->entry == NULL)
-    return FALSE;
 
-  g_autoptr (GPtrArray) children = stm_image_index_children (view->entry->images, image->path);
-
-  return children->len > 0;
+  return view->entry != NULL && stm_image_index_has_children (view->entry->images, image->path);
 }
 
 static gboolean

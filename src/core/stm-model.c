@@ -187,6 +187,32 @@ stm_model_bitmap_sharers (const StmModel *self, const char *domain_id, const cha
                        : g_ptr_array_new ();
 }
 
+static GPtrArray *
+new_moment_array (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
+}
+
+GPtrArray *
+stm_model_checkpoints_at (const StmModel *self, const char *domain_id, const char *path)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  return entry != NULL ? stm_image_index_checkpoints (entry->images, path) : new_moment_array ();
+}
+
+GPtrArray *
+stm_model_busy_moments (const StmModel *self, const char *domain_id)
+{
+  GPtrArray *moments = new_moment_array ();
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  for (guint kind = 0; entry != NULL && kind < STM_N_MOMENT_KINDS; kind++)
+    g_ptr_array_extend_and_steal (moments, stm_tree_busy (entry->trees[kind]));
+
+  return moments;
+}
+
 const StmImage *
 stm_model_get_image (const StmModel *self, const char *domain_id, const char *path)
 {
@@ -257,6 +283,14 @@ stm_model_count_image_users (const StmModel *self, const char *path)
   g_return_val_if_fail (path != NULL, 0);
 
   return stm_image_holders_count_users (self->holders, path);
+}
+
+GArray *
+stm_model_image_disks (const StmModel *self, const char *path)
+{
+  g_return_val_if_fail (path != NULL, NULL);
+
+  return stm_image_holders_disks (self->holders, path);
 }
 
 /* Domains mostly share their directories: each is named once. */

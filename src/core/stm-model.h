@@ -13,7 +13,8 @@
 
 typedef struct _StmModel StmModel;
 
-/* Who holds an image: a moment that freezes it, or a disk whose active image it is. */
+/* Who holds an image: a moment that freezes it, or a disk whose active image it is. The home of a
+ * checkpoint's bitmap is not held by it. */
 typedef struct
 {
   const char *domain_id;
@@ -43,6 +44,13 @@ GPtrArray *stm_model_leaves (const StmModel *self, const char *domain_id, guint 
 GPtrArray *stm_model_bitmap_sharers (const StmModel *self, const char *domain_id,
                                      const char *target, const char *bitmap);
 
+/* Those whose bitmap on some disk was begun in the image. StmMoment, referenced, by id. */
+GPtrArray *stm_model_checkpoints_at (const StmModel *self, const char *domain_id, const char *path);
+
+/* The moments of both kinds that an operation is making or removing, snapshots first. StmMoment,
+ * referenced. */
+GPtrArray *stm_model_busy_moments (const StmModel *self, const char *domain_id);
+
 /* Images of one domain. */
 const StmImage *stm_model_get_image (const StmModel *self, const char *domain_id, const char *path);
 GPtrArray *
@@ -57,6 +65,8 @@ GPtrArray *stm_model_chain_from (const StmModel *self, const char *domain_id, co
 GPtrArray *stm_model_image_children (const StmModel *self, const char *path); /* char *, copies */
 GArray *
 stm_model_image_users (const StmModel *self, const char *path); /* of StmImageUser, borrowed */
+/* Of these only the disks whose active image it is, however many moments hold it. */
+GArray *stm_model_image_disks (const StmModel *self, const char *path);
 /* How many there are, at the cost of the domains that have the path. */
 guint stm_model_count_image_users (const StmModel *self, const char *path);
 

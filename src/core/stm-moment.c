@@ -11,6 +11,7 @@
 
 #include <string.h>
 
+#define FEW_DISKS 16
 #define DISK_FORMAT "(sumsmsmsmsms)"
 
 /* Indexed by their enums. */
@@ -190,10 +191,25 @@ frozen_are_known (const StmMoment *self, GError **error)
   return TRUE;
 }
 
+/* Whether one of the disks before it has the same target. For a few disks, as nearly all moments
+ * have, a table would cost more than it saves. */
+static gboolean
+is_there_before (const StmMomentDisk *disks, gsize i, GHashTable *targets)
+{
+  if (targets != NULL)
+    return !g_hash_table_add (targets, (char *) disks[i].target);
+  for (gsize j = 0; j < i; j++)
+    if (g_str_equal (disks[i].target, disks[j].target))
+      return TRUE;
+
+  return FALSE;
+}
+
 static gboolean
 disks_are_sound (const StmMomentDisk *disks, gsize n_disks, GError **error)
 {
-  g_autoptr (GHashTable) targets = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GHashTable) targets = n_disks > FEW_DISKS ? g_hash_table_new (g_str_hash, g_str_equal)
+                                                       : NULL;
 
   if (n_disks > STM_DISKS_MAX)
     {
@@ -206,7 +222,7 @@ disks_are_sound (const StmMomentDisk *disks, gsize n_disks, GError **error)
     {
       if (!disk_is_sound (&disks[i], error))
         return FALSE;
-      if (!g_hash_table_add (targets, (char *) disks[i].target))
+      if (is_there_before (disks, i, targets))
         return refuse_disk (&disks[i], "is there twice", error);
     }
 

@@ -8,6 +8,7 @@
 #include "stm-path-policy.h"
 
 #include "stemma-error.h"
+#include "stm-sound.h"
 
 #include <limits.h>
 #include <string.h>
@@ -43,9 +44,8 @@ find_text_fault (const char *path)
     return "it is too long";
   if (!g_utf8_validate (path, -1, NULL))
     return "it is not UTF-8";
-  for (const char *p = path; *p != '\0'; p = g_utf8_next_char (p))
-    if (g_unichar_iscntrl (g_utf8_get_char (p)))
-      return "it has a control character";
+  if (stm_text_has_control (path))
+    return "it has a control character";
 
   return NULL;
 }

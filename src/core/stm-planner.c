@@ -74,37 +74,25 @@ stm_planner_get_snapshot (const StmModel *model, const char *domain_id, const ch
   return moment;
 }
 
-static gboolean
-check_tree_settled (const StmTree *tree, GHashTable *ignored, GError **error)
+gboolean
+stm_planner_check_settled (const StmModel *model, const char *domain_id, GHashTable *ignored,
+                           GError **error)
 {
-  g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
+  g_autoptr (GPtrArray) moments = stm_model_busy_moments (model, domain_id);
 
   for (guint i = 0; i < moments->len; i++)
     {
       const StmMoment *moment = moments->pdata[i];
 
-      if (moment->state != STM_STATE_CREATING && moment->state != STM_STATE_DELETING)
-        continue;
       if (ignored != NULL && g_hash_table_contains (ignored, moment->id))
         continue;
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
-                   "an operation on %s '%s' is not settled, it is in the state %s: wait for "
-                   "its end, or let Manager.Check and Manager.Resolve settle it",
+                   "an operation on %s '%s' is not settled, it is in the state %s: wait for its "
+                   "end, or let Manager.Check and Manager.Resolve settle it",
                    moment->kind == STM_MOMENT_SNAPSHOT ? "snapshot" : "checkpoint", moment->name,
                    stm_moment_state_to_word (moment->state));
       return FALSE;
     }
-
-  return TRUE;
-}
-
-gboolean
-stm_planner_check_settled (const StmModel *model, const char *domain_id, GHashTable *ignored,
-                           GError **error)
-{
-  for (guint kind = 0; kind < STM_N_MOMENT_KINDS; kind++)
-    if (!check_tree_settled (stm_model_tree (model, domain_id, kind), ignored, error))
-      return FALSE;
 
   return TRUE;
 }
@@ -138,7 +126,7 @@ gboolean
 stm_planner_check_writers (const StmModel *model, const char *domain_id, const char *target,
                            const char *path, GError **error)
 {
-  g_autoptr (GArray) users = stm_model_image_users (model, path);
+  g_autoptr (GArray) users = stm_model_image_disks (model, path);
 
   for (guint i = 0; i < users->len; i++)
     {

@@ -20,16 +20,6 @@ refuse (const char *what, const char *why, GError **error)
   return FALSE;
 }
 
-static gboolean
-has_control_character (const char *text)
-{
-  for (; *text != '\0'; text = g_utf8_next_char (text))
-    if (g_unichar_iscntrl (g_utf8_get_char (text)))
-      return TRUE;
-
-  return FALSE;
-}
-
 gboolean
 stm_sound_word (const char *what, const char *word, GError **error)
 {
@@ -41,7 +31,7 @@ stm_sound_word (const char *what, const char *word, GError **error)
     return refuse (what, "is not UTF-8", error);
   if (strchr (word, '/') != NULL)
     return refuse (what, "has a '/'", error);
-  if (has_control_character (word))
+  if (stm_text_has_control (word))
     return refuse (what, "has a control character", error);
 
   return TRUE;
@@ -110,6 +100,27 @@ stm_word_find (const char *const *words, gsize n_words, const char *word, guint 
       {
         *out_index = i;
         return TRUE;
+      }
+
+  return FALSE;
+}
+
+/* Most text is ASCII, and is looked at once for each value that is read at start. */
+gboolean
+stm_text_has_control (const char *text)
+{
+  while (*text != '\0')
+    if ((guchar) *text < 0x80)
+      {
+        if (g_ascii_iscntrl (*text))
+          return TRUE;
+        text++;
+      }
+    else
+      {
+        if (g_unichar_iscntrl (g_utf8_get_char (text)))
+          return TRUE;
+        text = g_utf8_next_char (text);
       }
 
   return FALSE;

@@ -32,3 +32,6 @@ gboolean stm_sound_variant (GVariant *variant, const GVariantType *type);
 /* The place of a word in a table of words. */
 gboolean
 stm_word_find (const char *const *words, gsize n_words, const char *word, guint *out_index);
+
+/* Whether a text in UTF-8 has a control character, of ASCII or not. */
+gboolean stm_text_has_control (const char *text);

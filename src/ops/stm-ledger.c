@@ -28,25 +28,30 @@ enum
 
 static guint signals[N_SIGNALS];
 
+/* The first of the images of `a` that `b` records too, unless both have it as a backing image. */
 static gboolean
 images_conflict (const StmChange *a, const StmChange *b, const char **out_path)
 {
+  g_autoptr (GHashTable) others = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < b->put_images->len && a->put_images->len > 0; i++)
+    {
+      StmImage *other = g_ptr_array_index (b->put_images, i);
+
+      g_hash_table_insert (others, (char *) other->path, other);
+    }
   for (guint i = 0; i < a->put_images->len; i++)
     {
       const StmImage *mine = g_ptr_array_index (a->put_images, i);
+      const StmImage *other = g_hash_table_lookup (others, mine->path);
 
-      for (guint j = 0; j < b->put_images->len; j++)
-        {
-          const StmImage *other = g_ptr_array_index (b->put_images, j);
-
-          if (g_str_equal (mine->path, other->path)
-              && (mine->origin != STM_IMAGE_BACKING || other->origin != STM_IMAGE_BACKING))
-            {
-              *out_path = mine->path;
-              return TRUE;
-            }
-        }
+      if (other == NULL
+          || (mine->origin == STM_IMAGE_BACKING && other->origin == STM_IMAGE_BACKING))
+        continue;
+      *out_path = mine->path;
+      return TRUE;
     }
+
   return FALSE;
 }
 
@@ -153,26 +158,16 @@ stm_ledger_get_store (StmLedger *self)
 }
 
 StmLedger *
-stm_ledger_new (StmStore *store, const StmStoreContent *content, GError **error)
+stm_ledger_new (StmStore *store, StmStoreContent *content, GError **error)
 {
-  g_autoptr (StmLedger) self = g_object_new (STM_TYPE_LEDGER, NULL);
+  StmLedger *self = g_object_new (STM_TYPE_LEDGER, NULL);
 
   self->store = g_object_ref (store);
-  for (guint i = 0; i < content->changes->len; i++)
-    {
-      StmChange *change = g_ptr_array_index (content->changes, i);
-
-      if (!stm_model_check (self->model, change, error))
-        {
-          g_prefix_error (error, "store of domain %s: ", change->domain_id);
-          return NULL;
-        }
-      stm_model_apply (self->model, change);
-    }
+  self->model = g_steal_pointer (&content->model);
   /* A service whose last domain is gone has no change that carries it. */
   self->last_generation = MAX (stm_model_service_generation (self->model),
                                content->service_generation);
-  return g_steal_pointer (&self);
+  return self;
 }
 
 static void
@@ -197,6 +192,5 @@ stm_ledger_class_init (StmLedgerClass *class)
 static void
 stm_ledger_init (StmLedger *self)
 {
-  self->model = stm_model_new ();
   self->in_flight = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_change_unref);
 }

@@ -13,9 +13,8 @@
 #define STM_TYPE_LEDGER stm_ledger_get_type ()
 G_DECLARE_FINAL_TYPE (StmLedger, stm_ledger, STM, LEDGER, GObject)
 
-/* The model is built from the content read at the opening of the store. NULL when the content does
- * not fit together. */
-StmLedger *stm_ledger_new (StmStore *store, const StmStoreContent *content, GError **error);
+/* Takes the model out of the content that was read at the opening of the store. Never fails. */
+StmLedger *stm_ledger_new (StmStore *store, StmStoreContent *content, GError **error);
 
 const StmModel *stm_ledger_get_model (StmLedger *self);
 StmStore *stm_ledger_get_store (StmLedger *self);

@@ -1,8 +1,7 @@
 /* Reads each table once, in the order of its key, and puts the rows of each domain together.
  *
  * By the thread that opens the store, before anything is written. Parses no XML. Rows are hostile:
- * what is not sound is said and left out, and the model itself is asked whether the rest fits, so
- * that whoever applies the content need not ask again.
+ * what is not sound is said and left out, and the model itself is asked whether the rest fits.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -442,13 +441,9 @@ read_tables (Reader *self)
 }
 
 /* The model has the last word on what fits. */
-static GPtrArray *
-build_changes (Reader *self)
+static void
+build_model (Reader *self, StmStoreContent *content)
 {
-  g_autoptr (GPtrArray)
-      changes = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_change_unref);
-  g_autoptr (StmModel) model = stm_model_new ();
-
   for (guint i = 0; i < self->domains->len; i++)
     {
       StmDomainRows *rows = g_ptr_array_index (self->domains, i);
@@ -456,17 +451,15 @@ build_changes (Reader *self)
       g_autoptr (StmChange)
           change = stm_domain_rows_to_change (rows, self->generation, self->problems, &error);
 
-      if (change == NULL || !stm_model_check (model, change, &error))
+      if (change == NULL || !stm_model_check (content->model, change, &error))
         {
           stm_problems_add (self->problems, "domain \"%s\" is left out: %s", rows->name,
                             error->message);
           continue;
         }
-      stm_model_apply (model, change);
-      g_ptr_array_add (changes, g_steal_pointer (&change));
+      stm_model_apply (content->model, change);
+      g_ptr_array_add (content->changes, g_steal_pointer (&change));
     }
-
-  return g_steal_pointer (&changes);
 }
 
 StmStoreContent *
@@ -481,7 +474,9 @@ stm_row_reader_read (sqlite3 *db, StmProblems *problems)
   self.texts = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   if (db != NULL)
     read_tables (&self);
-  content->changes = build_changes (&self);
+  content->changes = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_change_unref);
+  content->model = stm_model_new ();
+  build_model (&self, content);
   content->service_generation = self.generation;
   content->journal = stm_row_journal_read (db, problems);
 

@@ -28,6 +28,7 @@ stm_store_content_free (StmStoreContent *self)
     return;
 
   g_clear_pointer (&self->changes, g_ptr_array_unref);
+  g_clear_pointer (&self->model, stm_model_free);
   g_clear_pointer (&self->journal, g_ptr_array_unref);
   g_free (self->health);
   g_free (self);

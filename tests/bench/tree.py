@@ -43,7 +43,7 @@ class Side:
     def __init__(self, client, work):
         self.client = client
         self.work = work
-        work.mkdir()
+        work.mkdir(parents=True)
         (work / 'run').mkdir(mode=0o700)
         self.environment = dict(os.environ, HOME=str(work), XDG_DATA_HOME=str(work / 'data'),
                                 XDG_RUNTIME_DIR=str(work / 'run'), LC_ALL='C.UTF-8',
