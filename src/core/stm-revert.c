@@ -47,8 +47,8 @@ check_target (const StmMoment *target, GError **error)
     }
   if (target->health == STM_HEALTH_MISSING)
     return refuse_target (target, STEMMA_ERROR_CHAIN_BROKEN,
-                          "an image of it was missing when it was last looked at; put the file "
-                          "back and call Manager.Check",
+                          "an image of it, or the internal snapshot within, was missing when it "
+                          "was last looked at; put the file back and call Manager.Check",
                           error);
   if (target->health == STM_HEALTH_INCONSISTENT)
     return refuse_target (target, STEMMA_ERROR_CHAIN_BROKEN,

@@ -533,6 +533,42 @@ test_forgetting_leaves_the_tags (void)
   g_assert_cmpuint (world_get_file (world, "/i/vm-vda.qcow2")->tags->len, ==, 1);
 }
 
+/* --- health --- */
+
+static StmHealth
+health_after_a_look (World *world, const char *name)
+{
+  const char *id = world_domain (world, "vm")->id;
+  g_autoptr (GPtrArray) images = stm_model_images (world->model, id);
+  g_autoptr (StmSurvey) survey = world_survey (world, images);
+  g_autoptr (StmChange) change = stm_plan_health (world->model, survey, id);
+
+  if (change != NULL)
+    world_apply (world, change);
+
+  return world_moment (world, "vm", name)->health;
+}
+
+static void
+test_health_by_what_is_seen (void)
+{
+  g_autoptr (World) world = world_with_internal (two_disks);
+  WorldFile *file = world_get_file (world, "/i/vm-vdb.qcow2");
+  WorldTag *tag = world_find_tag (file, "s1");
+
+  g_assert_cmpint (health_after_a_look (world, "s1"), ==, STM_HEALTH_OK);
+  g_ptr_array_steal_index (file->tags, 0);
+  g_assert_cmpint (health_after_a_look (world, "s1"), ==, STM_HEALTH_MISSING);
+  assert_revert_refused (world, "s1", (StmRevertRequest){ .discards = TRUE },
+                         STEMMA_ERROR_CHAIN_BROKEN, "'s1'");
+  /* Not seen: not known to be better. */
+  g_ptr_array_add (file->tags, tag);
+  file->problem = STEMMA_ERROR_IN_USE;
+  g_assert_cmpint (health_after_a_look (world, "s1"), ==, STM_HEALTH_MISSING);
+  file->problem = -1;
+  g_assert_cmpint (health_after_a_look (world, "s1"), ==, STM_HEALTH_OK);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -569,6 +605,8 @@ main (int argc, char **argv)
                    test_deletion_frees_the_image);
   g_test_add_func ("/core/plan-internal/forgetting-leaves-the-tags",
                    test_forgetting_leaves_the_tags);
+  g_test_add_func ("/core/plan-internal/health-is-what-is-seen-of-the-tags",
+                   test_health_by_what_is_seen);
 
   return g_test_run ();
 }
