@@ -75,6 +75,17 @@ stm_driver_merge (StmDriver *self, const StmStep *step, const StmPathPolicy *pol
 }
 
 gboolean
+stm_driver_repair_image (StmDriver *self, const StmImage *image, const StmPathPolicy *policy,
+                         GError **error)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && image != NULL, FALSE);
+
+  StmDriverInterface *iface = STM_DRIVER_GET_IFACE (self);
+
+  return iface->repair_image == NULL || iface->repair_image (self, image, policy, error);
+}
+
+gboolean
 stm_driver_remove_image (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
                          GError **error)
 {

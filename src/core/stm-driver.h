@@ -93,6 +93,12 @@ struct _StmDriverInterface
   gboolean (*merge) (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
                      StmProgress *progress, GCancellable *cancellable, GError **error);
 
+  /* Frees what a merge that was cut off left counted and unused in an image that it wrote to, whose
+   * record this is. Changes nothing that any image shows, and harms nobody when it fails. May be
+   * left out by a driver whose images cannot be in this state. */
+  gboolean (*repair_image) (StmDriver *self, const StmImage *image, const StmPathPolicy *policy,
+                            GError **error);
+
   /* Removes the file of an UNLINK step, when its header still proves that it is what is recorded;
    * a file that is not there is fine. CHAIN_BROKEN when the proof fails; the file stays. */
   gboolean (*remove_image) (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
@@ -126,6 +132,8 @@ stm_driver_make_overlays (StmDriver *self, const StmPlan *plan, const StmPathPol
                           StmProgress *progress, GCancellable *cancellable, GError **error);
 gboolean stm_driver_merge (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
                            StmProgress *progress, GCancellable *cancellable, GError **error);
+gboolean stm_driver_repair_image (StmDriver *self, const StmImage *image,
+                                  const StmPathPolicy *policy, GError **error);
 gboolean stm_driver_remove_image (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
                                   GError **error);
 gboolean stm_driver_abandon_overlays (StmDriver *self, const StmPlan *plan,

@@ -154,6 +154,7 @@ work_take_back (gpointer data)
   StmErrand *self = data;
 
   /* A file that was open for writing when QEMU ended may have lost bitmaps. */
+  stm_run_repair_sync (self->run);
   if (stm_run_take_back_sync (self->run, &self->error))
     self->survey = stm_run_look_back_sync (self->run);
 }
@@ -191,7 +192,11 @@ work_run (gpointer data)
 
   g_clear_pointer (&self->survey, stm_survey_unref);
   if (stm_run_steps_sync (self->run, &self->error))
-    self->survey = stm_run_look_back_sync (self->run);
+    {
+      if (self->is_settling)
+        stm_run_repair_sync (self->run);
+      self->survey = stm_run_look_back_sync (self->run);
+    }
   else
     /* What an earlier life may have begun cannot be taken back by this one. */
     self->can_take_back = !self->is_settling && stm_run_can_take_back_sync (self->run);

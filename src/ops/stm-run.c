@@ -226,6 +226,40 @@ stm_run_take_back_sync (StmRun *self, GError **error)
   return n_marks == 0 || stm_driver_abandon_marks (self->driver, plan, self->policy, error);
 }
 
+/* The record that an image has when the operation is done; NULL when that does not put one. */
+static StmImage *
+find_finished (const StmPlan *plan, const char *path)
+{
+  for (guint i = 0; i < plan->finish->put_images->len; i++)
+    {
+      StmImage *image = g_ptr_array_index (plan->finish->put_images, i);
+
+      if (g_str_equal (image->path, path))
+        return image;
+    }
+  return NULL;
+}
+
+void
+stm_run_repair_sync (StmRun *self)
+{
+  const StmPlan *plan = self->entry->plan;
+
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      const StmStep *step = g_ptr_array_index (plan->steps, i);
+      const StmImage *written, *finished;
+
+      if (step->kind != STM_STEP_COMMIT && step->kind != STM_STEP_STREAM)
+        continue;
+      written = g_ptr_array_index (step->chain, step->kind == STM_STEP_COMMIT ? 1 : 0);
+      finished = find_finished (plan, written->path);
+      /* Which of them the header shows is for the driver to see. */
+      if (finished == NULL || !stm_driver_repair_image (self->driver, finished, self->policy, NULL))
+        (void) stm_driver_repair_image (self->driver, written, self->policy, NULL);
+    }
+}
+
 void
 stm_run_spare (StmRun *self, const char *path)
 {

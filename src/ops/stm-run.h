@@ -33,6 +33,10 @@ gboolean stm_run_can_take_back_sync (StmRun *self);
 /* Takes it back. */
 gboolean stm_run_take_back_sync (StmRun *self, GError **error);
 
+/* After merges of which one was, or may have been, cut off: frees what that left unused. What
+ * cannot be done stays, and harms nobody. */
+void stm_run_repair_sync (StmRun *self);
+
 /* Not while the worker has the run. */
 void stm_run_spare (StmRun *self, const char *path);
 /* Does the removals of the plan: UNTAG, UNBITMAP, UNLINK. Goes on after a failure; the error is

@@ -13,6 +13,7 @@
 #include "stm-endpoint-keeper.h"
 #include "stm-endpoint-record.h"
 #include "stm-image-remove.h"
+#include "stm-image-repair.h"
 #include "stm-image-survey.h"
 #include "stm-qemu-bitmaps.h"
 #include "stm-qemu-goto.h"
@@ -177,6 +178,12 @@ merge (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy, StmP
 }
 
 static gboolean
+repair_image (StmDriver *driver, const StmImage *image, const StmPathPolicy *policy, GError **error)
+{
+  return stm_image_repair_leaks (&STM_QEMU_DRIVER (driver)->setup, image, policy, error);
+}
+
+static gboolean
 remove_image (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy, GError **error)
 {
   return stm_image_remove (step->image, policy, error);
@@ -204,6 +211,7 @@ stm_qemu_driver_iface_init (StmDriverInterface *iface)
   iface->abandon_marks = abandon_marks;
   iface->remove_mark = remove_mark;
   iface->merge = merge;
+  iface->repair_image = repair_image;
   iface->remove_image = remove_image;
   iface->abandon_overlays = abandon_overlays;
 }

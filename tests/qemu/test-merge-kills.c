@@ -142,6 +142,21 @@ finish_and_remove_upper (ImageTree *tree, const StmStep *step)
     g_assert_cmpint (g_unlink (upper), ==, 0);
 }
 
+/* Not a cluster too many is left. */
+static void
+repair (ImageTree *tree, const char *name, const char *backing)
+{
+  ImageFixture *fixture = tree->fixture;
+  g_autoptr (StmImage)
+      image = image_fixture_record (fixture, name, "qcow2", backing, layout.upper_capacity);
+  g_autoptr (GError) error = NULL;
+  gboolean is_repaired = stm_driver_repair_image (fixture->driver, image, fixture->policy, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (is_repaired);
+  g_free (test_run ("qemu-img", "check", "-q", "-f", "qcow2", image->path, NULL));
+}
+
 static void
 test_killed_commits_are_finished (ImageFixture *self, gconstpointer unused)
 {
@@ -170,6 +185,7 @@ test_killed_commits_are_finished (ImageFixture *self, gconstpointer unused)
       image_fixture_assert_no_endpoints (self);
       assert_upper_view (tree);
       finish_and_remove_upper (tree, step);
+      repair (tree, "lower", "rest");
       image_tree_assert_children (tree, "lower", "qcow2");
       image_tree_assert_shows (tree, "lower", "qcow2", tree->upper);
     }
@@ -211,8 +227,8 @@ test_killed_streams_are_finished (ImageFixture *self, gconstpointer unused)
       g_autofree char *backing = test_image_get_backing (top, NULL);
 
       g_assert_cmpstr (backing, ==, lower);
+      repair (tree, "k0", "lower");
       assert_upper_view (tree);
-      test_image_assert_sound (top);
     }
   g_assert_cmpuint (n_killed, >, 0);
 }
