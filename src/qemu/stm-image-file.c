@@ -259,7 +259,7 @@ stm_image_file_publish (const StmPathPolicy *policy, const char *temporary, cons
       return FALSE;
     }
 
-  return stm_image_place_sync (place_fd, path, error);
+  return TRUE;
 }
 
 /* --- removing --------------------------------------------------------------------------------- */

@@ -35,7 +35,7 @@ int stm_image_file_create (const StmPathPolicy *policy, const char *path, int co
                            GError **error);
 
 /* Gives a finished file its final name in the same directory, never replacing: ALREADY_EXISTS. The
- * file was synced by the caller; the directory is synced here, so the name is durable. */
+ * file was synced by the caller; the name is durable after stm_image_file_sync_directory(). */
 gboolean stm_image_file_publish (const StmPathPolicy *policy, const char *temporary,
                                  const char *path, GError **error);
 

@@ -136,7 +136,9 @@ prepare (Overlay *overlay, const StmPathPolicy *policy, GError **error)
     }
 
   /* One that is there already was left by an earlier try of the same operation. */
-  if (!stm_image_file_unlink (policy, overlay->temporary, /* proof= */ NULL, NULL, error))
+  if (!stm_image_file_exists (policy, overlay->temporary, &exists, error)
+      || (exists
+          && !stm_image_file_unlink (policy, overlay->temporary, /* proof= */ NULL, NULL, error)))
     return FALSE;
   overlay->fd = stm_image_file_create (policy, overlay->temporary, overlay->base_fd, error);
   overlay->is_made = overlay->fd >= 0;
@@ -246,6 +248,24 @@ seal_file (const Overlay *overlay, const StmPathPolicy *policy, GError **error)
   return is_sound;
 }
 
+/* Each once: overlays mostly share one, and to sync takes a turn of the disk. */
+static gboolean
+sync_directories (GPtrArray *overlays, const StmPathPolicy *policy, GError **error)
+{
+  g_autoptr (GHashTable) synced = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  for (guint i = 0; i < overlays->len; i++)
+    {
+      const Overlay *overlay = g_ptr_array_index (overlays, i);
+
+      if (g_hash_table_add (synced, g_path_get_dirname (overlay->image->path))
+          && !stm_image_file_sync_directory (policy, overlay->image->path, error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
 static gboolean
 publish_all (GPtrArray *overlays, const StmPathPolicy *policy, GError **error)
 {
@@ -261,7 +281,7 @@ publish_all (GPtrArray *overlays, const StmPathPolicy *policy, GError **error)
       overlay->is_published = TRUE;
     }
 
-  return TRUE;
+  return sync_directories (overlays, policy, error);
 }
 
 static gboolean
