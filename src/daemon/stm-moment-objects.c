@@ -15,6 +15,7 @@ typedef struct
 {
   StmMoment *moment;
   guint n_children;
+  gboolean is_current;
 } Shown;
 
 struct _StmMomentObjects
@@ -74,6 +75,7 @@ remember (StmMomentObjects *self, const StmMomentView *view)
 
   shown->moment = stm_moment_ref (view->moment);
   shown->n_children = view->n_children;
+  shown->is_current = view->is_current;
   g_hash_table_replace (self->shown, (gpointer) shown->moment->id, shown);
 }
 
@@ -230,7 +232,7 @@ update_one (StmMomentObjects *self, const StmTree *tree, const char *id)
     .domain_path = self->domain_path,
     .moment = shown->moment,
     .n_children = shown->n_children,
-    .is_current = g_strcmp0 (self->current, id) == 0,
+    .is_current = shown->is_current,
   };
   changed = stm_moment_view_compare (&before, &now);
   if (changed != NULL)
