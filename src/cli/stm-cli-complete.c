@@ -4,6 +4,7 @@
  */
 #include "stm-cli-complete.h"
 
+#include "stemma-moments.h"
 #include "stm-cli-call.h"
 #include "stm-cli-disk.h"
 #include "stm-cli-output.h"
@@ -13,6 +14,8 @@
 
 /* Who presses Tab does not wait longer. */
 #define TIMEOUT_MILLISECONDS 1500
+/* More names than anybody chooses from. */
+#define MAX_NAMES 10000
 
 typedef struct
 {
@@ -92,16 +95,48 @@ offer_objects (Completion *self, const char *manager, const char *interface, con
     }
 }
 
-static void
-offer_of_domain (Completion *self, const char *interface, const char *property)
+static char *
+find_domain (Completion *self)
 {
-  g_autofree char *domain = NULL;
-
   if (self->words->len == 0)
-    return;
-  domain = stemma_client_find_domain_sync (self->client, self->words->pdata[0], NULL, NULL);
-  if (domain != NULL)
-    offer_objects (self, domain, interface, property);
+    return NULL;
+  return stemma_client_find_domain_sync (self->client, self->words->pdata[0], NULL, NULL);
+}
+
+static void
+offer_moments (Completion *self, StemmaKind kind)
+{
+  g_autofree char *domain = find_domain (self);
+  GVariant *options = g_variant_new_parsed ("{'limit': <%u>}", MAX_NAMES);
+  g_autoptr (GVariant) held = g_variant_ref_sink (options);
+  g_autoptr (GPtrArray)
+      moments = domain == NULL
+                    ? NULL
+                    : stemma_moments_read_sync (self->client, kind, domain, held, NULL, NULL);
+
+  for (guint i = 0; moments != NULL && i < moments->len; i++)
+    {
+      g_autoptr (GVariant) properties = g_variant_get_child_value (moments->pdata[i], 1);
+
+      offer (self, stm_cli_get_string (properties, "Name"), /* description= */ NULL);
+    }
+}
+
+static void
+offer_disks (Completion *self)
+{
+  g_autofree char *domain = find_domain (self);
+  g_autoptr (GVariant) disks = domain != NULL ? stm_cli_disk_read_all (self->client, domain, NULL)
+                                              : NULL;
+  gsize n_disks = disks != NULL ? g_variant_n_children (disks) : 0;
+
+  for (gsize i = 0; i < n_disks; i++)
+    {
+      g_autoptr (GVariant) disk = NULL;
+
+      g_variant_get_child (disks, i, "{&s@a{sv}}", NULL, &disk);
+      offer (self, stm_cli_get_string (disk, "Target"), stm_cli_get_string (disk, "Source"));
+    }
 }
 
 static void
@@ -144,11 +179,11 @@ offer_kind (Completion *self, const char *kind)
       if (g_str_equal (kind, "VM"))
         offer_objects (self, STEMMA_PATH_ROOT, "Domain", "Name");
       else if (g_str_equal (kind, "SNAPSHOT"))
-        offer_of_domain (self, "Snapshot", "Name");
+        offer_moments (self, STEMMA_KIND_SNAPSHOT);
       else if (g_str_equal (kind, "CHECKPOINT"))
-        offer_of_domain (self, "Checkpoint", "Name");
+        offer_moments (self, STEMMA_KIND_CHECKPOINT);
       else if (g_str_equal (kind, "TARGET"))
-        offer_of_domain (self, "Disk", "Target");
+        offer_disks (self);
       else if (g_str_equal (kind, "JOB"))
         offer_objects (self, STEMMA_PATH_ROOT, "Job", /* property= */ NULL);
       else

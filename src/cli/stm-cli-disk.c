@@ -21,24 +21,44 @@ compare_targets (gconstpointer left, gconstpointer right)
   return strcmp (stm_cli_get_string (a, "Target"), stm_cli_get_string (b, "Target"));
 }
 
+/* The nodes below a path: a machine's disks without its moments, of which there may be very many.
+ * None when the path is not there. NULL with error. */
+static GDBusNodeInfo *
+read_nodes (StemmaClient *client, const char *path, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (GVariant) reply = stemma_client_call_sync (
+      client, path, "org.freedesktop.DBus.Introspectable", "Introspect", /* arguments= */ NULL,
+      G_VARIANT_TYPE ("(s)"), /* cancellable= */ NULL, &problem);
+  const char *xml = "<node/>";
+
+  if (reply != NULL)
+    g_variant_get (reply, "(&s)", &xml);
+  else if (stemma_client_error_is_absence (problem))
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return NULL;
+    }
+  return g_dbus_node_info_new_for_xml (xml, error);
+}
+
 GVariant *
 stm_cli_disk_read_all (StemmaClient *client, const char *domain, GError **error)
 {
-  g_autoptr (GVariant) objects = stemma_client_get_objects_sync (client, domain,
-                                                                 /* cancellable= */ NULL, error);
+  g_autofree char *folder = g_strconcat (domain, "/disks", NULL);
+  g_autoptr (GDBusNodeInfo) info = read_nodes (client, folder, error);
   g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
-  GVariantIter iter;
-  const char *path = NULL;
-  GVariant *interfaces = NULL;
 
-  if (objects == NULL)
+  if (info == NULL)
     return NULL;
 
-  g_variant_iter_init (&iter, objects);
-  while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces))
+  for (guint i = 0; info->nodes != NULL && info->nodes[i] != NULL; i++)
     {
-      g_autoptr (GVariant) disk = g_variant_lookup_value (interfaces, STEMMA_BUS_NAME ".Disk",
-                                                          G_VARIANT_TYPE_VARDICT);
+      g_autofree char *path = g_strdup_printf ("%s/%s", folder, info->nodes[i]->path);
+      g_autoptr (GVariant)
+          disk = g_variant_is_object_path (path)
+                     ? stemma_client_get_properties_sync (client, path, "Disk", NULL, NULL)
+                     : NULL;
 
       if (disk != NULL)
         g_ptr_array_add (entries, g_variant_ref_sink (g_variant_new ("{s@a{sv}}", path, disk)));

@@ -2,117 +2,71 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "stemma-bulk.h"
+#include "stemma-moments.h"
 #include "stemma-tree.h"
 #include "stm-cli-json.h"
 #include "stm-cli-moment.h"
 #include "stm-cli-output.h"
 #include "stm-cli-tree.h"
 
-/* So many are read one by one; more, with all that the domain has. */
-#define MAX_ONE_BY_ONE 200
-
-static GStrv
-list_paths (StmCliCall *call, const char *domain, GError **error)
+static GPtrArray *
+read_moments (StmCliCall *call, const char *domain, GError **error)
 {
   g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
-  g_autoptr (GVariant) reply = NULL;
-  GStrv paths = NULL;
 
   if (!stm_cli_call_add_options (call, domain, &builder, error))
     return NULL;
-  reply = stemma_client_call_sync (call->client, domain,
-                                   stemma_kind_to_list_interface (call->command->kind), "List",
-                                   g_variant_new ("(a{sv})", &builder), G_VARIANT_TYPE ("(ao)"),
-                                   /* cancellable= */ NULL, error);
-  if (reply != NULL)
-    g_variant_get (reply, "(^ao)", &paths);
-  return paths;
+  return stemma_moments_read_sync (call->client, call->command->kind, domain,
+                                   g_variant_builder_end (&builder), /* cancellable= */ NULL,
+                                   error);
 }
 
+/* The names of all moments by path; those of parents that the list does not have are asked for. */
 static GHashTable *
-read_tree_table (StmCliCall *call, const char *domain, GError **error)
+read_names (StmCliCall *call, GPtrArray *moments)
 {
-  g_autoptr (StemmaTree) tree = stemma_tree_read_sync (call->client, call->command->kind, domain,
-                                                       /* cancellable= */ NULL, error);
-  GPtrArray *nodes = tree != NULL ? stemma_tree_get_nodes (tree) : NULL;
-  GHashTable *found = NULL;
+  GHashTable *names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 
-  if (nodes == NULL)
-    return NULL;
-
-  found = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_variant_unref);
-  for (guint i = 0; i < nodes->len; i++)
+  for (guint i = 0; i < moments->len; i++)
     {
-      const StemmaNode *node = nodes->pdata[i];
+      g_autoptr (GVariant) properties = g_variant_get_child_value (moments->pdata[i], 1);
+      char *path = NULL;
 
-      g_hash_table_insert (found, g_strdup (node->path), g_variant_ref (node->properties));
+      g_variant_get_child (moments->pdata[i], 0, "o", &path);
+      g_hash_table_insert (names, path, g_strdup (stm_cli_get_string (properties, "Name")));
     }
-  return found;
-}
-
-/* The parents that are not in the table, for their names. */
-static gboolean
-add_parents (StmCliCall *call, GHashTable *found, GError **error)
-{
-  g_autoptr (GPtrArray) missing = g_ptr_array_new ();
-  g_autoptr (GHashTable) parents = NULL;
-  GHashTableIter iter;
-  gpointer key = NULL;
-  gpointer value = NULL;
-
-  g_hash_table_iter_init (&iter, found);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
+  for (guint i = 0; i < moments->len; i++)
     {
-      const char *parent = stm_cli_get_string (value, "Parent");
+      g_autoptr (GVariant) properties = g_variant_get_child_value (moments->pdata[i], 1);
+      const char *parent = stm_cli_get_string (properties, "Parent");
+      g_autoptr (GVariant) asked = NULL;
 
-      if (strlen (parent) > 1 && !g_hash_table_contains (found, parent))
-        g_ptr_array_add (missing, (gpointer) parent);
+      if (strlen (parent) <= 1 || g_hash_table_contains (names, parent))
+        continue;
+      asked = stemma_client_get_properties_sync (
+          call->client, parent, stemma_kind_to_interface (call->command->kind), NULL, NULL);
+      if (asked != NULL)
+        g_hash_table_insert (names, g_strdup (parent),
+                             g_strdup (stm_cli_get_string (asked, "Name")));
     }
-  g_ptr_array_add (missing, NULL);
-  parents = stemma_bulk_read_sync (call->client, (const char *const *) missing->pdata,
-                                   stemma_kind_to_interface (call->command->kind),
-                                   /* cancellable= */ NULL, error);
-  if (parents == NULL)
-    return FALSE;
-
-  g_hash_table_iter_init (&iter, parents);
-  while (g_hash_table_iter_next (&iter, &key, &value))
-    g_hash_table_insert (found, g_strdup (key), g_variant_ref (value));
-  return TRUE;
-}
-
-static GHashTable *
-read_table (StmCliCall *call, const char *domain, GStrv paths, GError **error)
-{
-  g_autoptr (GHashTable) found = NULL;
-
-  if (g_strv_length (paths) > MAX_ONE_BY_ONE)
-    return read_tree_table (call, domain, error);
-
-  found = stemma_bulk_read_sync (call->client, (const char *const *) paths,
-                                 stemma_kind_to_interface (call->command->kind),
-                                 /* cancellable= */ NULL, error);
-  return found != NULL && add_parents (call, found, error) ? g_steal_pointer (&found) : NULL;
+  return names;
 }
 
 /* NULL for a root. */
 static const char *
-parent_name (GHashTable *found, GVariant *properties)
+parent_name (GHashTable *names, GVariant *properties)
 {
-  GVariant *parent = g_hash_table_lookup (found, stm_cli_get_string (properties, "Parent"));
-
-  return parent != NULL ? stm_cli_get_string (parent, "Name") : NULL;
+  return g_hash_table_lookup (names, stm_cli_get_string (properties, "Parent"));
 }
 
 static void
-add_snapshot_row (StmCliTable *table, GHashTable *found, GVariant *properties)
+add_snapshot_row (StmCliTable *table, GHashTable *names, GVariant *properties)
 {
   g_autofree char *created = stm_cli_format_time (stm_cli_get_number (properties, "CreationTime"));
   const char *const cells[] = {
     stm_cli_get_boolean (properties, "Current") ? "*" : "",
     stm_cli_get_string (properties, "Name"),
-    parent_name (found, properties),
+    parent_name (names, properties),
     created,
     stm_cli_get_string (properties, "State"),
     stm_cli_get_string (properties, "Location"),
@@ -123,12 +77,12 @@ add_snapshot_row (StmCliTable *table, GHashTable *found, GVariant *properties)
 }
 
 static void
-add_checkpoint_row (StmCliTable *table, GHashTable *found, GVariant *properties)
+add_checkpoint_row (StmCliTable *table, GHashTable *names, GVariant *properties)
 {
   g_autofree char *created = stm_cli_format_time (stm_cli_get_number (properties, "CreationTime"));
   const char *const cells[] = {
     stm_cli_get_string (properties, "Name"),
-    parent_name (found, properties),
+    parent_name (names, properties),
     created,
     stm_cli_get_string (properties, "Health"),
   };
@@ -137,7 +91,7 @@ add_checkpoint_row (StmCliTable *table, GHashTable *found, GVariant *properties)
 }
 
 static void
-print_list (StmCliCall *call, GStrv paths, GHashTable *found)
+print_list (StmCliCall *call, GPtrArray *moments, GHashTable *names)
 {
   gboolean is_snapshot = call->command->kind == STEMMA_KIND_SNAPSHOT;
   g_autoptr (StmCliTable)
@@ -145,34 +99,32 @@ print_list (StmCliCall *call, GStrv paths, GHashTable *found)
                                                "HEALTH", NULL)
                           : stm_cli_table_new ("NAME", "PARENT", "CREATED", "HEALTH", NULL);
 
-  for (guint i = 0; paths[i] != NULL; i++)
+  for (guint i = 0; i < moments->len; i++)
     {
-      GVariant *properties = g_hash_table_lookup (found, paths[i]);
+      g_autoptr (GVariant) properties = g_variant_get_child_value (moments->pdata[i], 1);
 
-      if (properties == NULL)
-        continue;
       if (is_snapshot)
-        add_snapshot_row (table, found, properties);
+        add_snapshot_row (table, names, properties);
       else
-        add_checkpoint_row (table, found, properties);
+        add_checkpoint_row (table, names, properties);
     }
   stm_cli_table_print (table);
 }
 
 static void
-print_json_list (GStrv paths, GHashTable *found)
+print_json_list (GPtrArray *moments, GHashTable *names)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_array (builder);
-  for (guint i = 0; paths[i] != NULL; i++)
+  for (guint i = 0; i < moments->len; i++)
     {
-      GVariant *properties = g_hash_table_lookup (found, paths[i]);
+      g_autoptr (GVariant) properties = NULL;
+      g_autofree char *path = NULL;
 
-      if (properties == NULL)
-        continue;
-      stm_cli_json_begin_object (builder, paths[i], properties);
-      stm_cli_json_add_string (builder, "parent-name", parent_name (found, properties));
+      g_variant_get (moments->pdata[i], "(o@a{sv})", &path, &properties);
+      stm_cli_json_begin_object (builder, path, properties);
+      stm_cli_json_add_string (builder, "parent-name", parent_name (names, properties));
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -183,16 +135,16 @@ gboolean
 stm_cli_moment_run_list (StmCliCall *call, GError **error)
 {
   g_autofree char *domain = stm_cli_call_find_domain (call, 0, error);
-  g_auto (GStrv) paths = domain != NULL ? list_paths (call, domain, error) : NULL;
-  g_autoptr (GHashTable) found = paths != NULL ? read_table (call, domain, paths, error) : NULL;
+  g_autoptr (GPtrArray) moments = domain != NULL ? read_moments (call, domain, error) : NULL;
+  g_autoptr (GHashTable) names = moments != NULL ? read_names (call, moments) : NULL;
 
-  if (found == NULL)
+  if (names == NULL)
     return FALSE;
 
   if (call->settings->json)
-    print_json_list (paths, found);
+    print_json_list (moments, names);
   else
-    print_list (call, paths, found);
+    print_list (call, moments, names);
   return TRUE;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "stm-cli-names.h"
 
+#include "stemma-moments.h"
 #include "stm-cli-output.h"
 
 #include <string.h>
@@ -77,16 +78,24 @@ stm_cli_names_forget (StmCliNames *self, const char *path)
   g_hash_table_remove (self->jobs, path);
 }
 
+/* What goes meanwhile has no name here, and that of what comes is told by its signal. */
 static void
-learn_all (StmCliNames *self, GVariant *objects)
+learn_moments (StmCliNames *self, StemmaClient *client, const char *domain)
 {
-  GVariantIter iter;
-  const char *path = NULL;
-  GVariant *interfaces = NULL;
+  for (StemmaKind kind = STEMMA_KIND_SNAPSHOT; kind <= STEMMA_KIND_CHECKPOINT; kind++)
+    {
+      g_autoptr (GPtrArray)
+          moments = stemma_moments_read_sync (client, kind, domain, NULL, NULL, NULL);
 
-  g_variant_iter_init (&iter, objects);
-  while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces))
-    stm_cli_names_learn (self, path, interfaces);
+      for (guint i = 0; moments != NULL && i < moments->len; i++)
+        {
+          g_autoptr (GVariant) properties = NULL;
+          g_autofree char *path = NULL;
+
+          g_variant_get (moments->pdata[i], "(o@a{sv})", &path, &properties);
+          set_name (self, path, stm_cli_get_string (properties, "Name"));
+        }
+    }
 }
 
 gboolean
@@ -96,23 +105,18 @@ stm_cli_names_read (StmCliNames *self, StemmaClient *client, const char *domain,
                                                               /* cancellable= */ NULL, error);
   GVariantIter iter;
   const char *path = NULL;
+  GVariant *interfaces = NULL;
 
   if (root == NULL)
     return FALSE;
 
-  learn_all (self, root);
   g_variant_iter_init (&iter, root);
-  while (g_variant_iter_loop (&iter, "{&oa{sa{sv}}}", &path, NULL))
+  while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces))
     {
-      g_autoptr (GVariant) objects = NULL;
-
-      if (!g_str_has_prefix (path, STEMMA_PATH_DOMAINS "/")
-          || (domain != NULL && !g_str_equal (path, domain)))
-        continue;
-      /* One that went meanwhile, or is too large to be read at once, has names as they come. */
-      objects = stemma_client_get_objects_sync (client, path, NULL, NULL);
-      if (objects != NULL)
-        learn_all (self, objects);
+      stm_cli_names_learn (self, path, interfaces);
+      if (g_str_has_prefix (path, STEMMA_PATH_DOMAINS "/")
+          && (domain == NULL || g_str_equal (path, domain)))
+        learn_moments (self, client, path);
     }
   return TRUE;
 }

@@ -1,5 +1,4 @@
-/* Reads a tree: the order from List, the properties from the domain's object manager or, when there
- * are too many for one message, one by one.
+/* Links what was read in pages.
  *
  * Nothing here recurses: a chain a hundred thousand deep is legal.
  *
@@ -7,16 +6,12 @@
  */
 #include "stemma-tree.h"
 
-#include "stemma-bulk.h"
-
-/* What fits one message of the system bus (32 MiB) with names and paths of a usual length. */
-#define MAX_IN_ONE_REPLY 20000
+#include "stemma-moments.h"
 
 typedef struct
 {
   StemmaNode node; /* the public part first */
   StemmaNode *last_child;
-  gboolean is_linked;
 } Member;
 
 struct _StemmaTree
@@ -85,77 +80,22 @@ stemma_tree_count_below (const StemmaNode *node)
   return count;
 }
 
-static GStrv
-list_paths (StemmaClient *client, StemmaKind kind, const char *domain, GCancellable *cancellable,
-            GError **error)
-{
-  g_autoptr (GVariant)
-      reply = stemma_client_call_sync (client, domain, stemma_kind_to_list_interface (kind), "List",
-                                       g_variant_new_parsed ("({'topological': <true>},)"),
-                                       G_VARIANT_TYPE ("(ao)"), cancellable, error);
-  GStrv paths = NULL;
-
-  if (reply != NULL)
-    g_variant_get (reply, "(^ao)", &paths);
-  return paths;
-}
-
-/* How many objects the domain's object manager would list, disks apart. */
-static guint
-count_moments (StemmaClient *client, const char *domain, GCancellable *cancellable)
-{
-  guint sum = 0;
-
-  for (StemmaKind kind = STEMMA_KIND_SNAPSHOT; kind <= STEMMA_KIND_CHECKPOINT; kind++)
-    {
-      g_autoptr (GVariant) properties = stemma_client_get_properties_sync (
-          client, domain, stemma_kind_to_list_interface (kind), cancellable, /* error= */ NULL);
-      guint count = 0;
-
-      if (properties != NULL && g_variant_lookup (properties, "Count", "u", &count))
-        sum += count;
-    }
-  return sum;
-}
-
-static GHashTable *
-read_at_once (StemmaClient *client, const char *domain, const char *interface,
-              GCancellable *cancellable, GError **error)
-{
-  g_autofree char *full = g_strconcat (STEMMA_BUS_NAME ".", interface, NULL);
-  g_autoptr (GVariant)
-      objects = stemma_client_get_objects_sync (client, domain, cancellable, error);
-  GHashTable *found = NULL;
-  GVariantIter iter;
-  GVariant *interfaces = NULL;
-  const char *path = NULL;
-
-  if (objects == NULL)
-    return NULL;
-
-  found = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_variant_unref);
-  g_variant_iter_init (&iter, objects);
-  while (g_variant_iter_loop (&iter, "{&o@a{sa{sv}}}", &path, &interfaces))
-    {
-      GVariant *properties = g_variant_lookup_value (interfaces, full, G_VARIANT_TYPE_VARDICT);
-
-      if (properties != NULL)
-        g_hash_table_insert (found, g_strdup (path), properties);
-    }
-  return found;
-}
-
 static void
-add_member (StemmaTree *self, const char *path, GVariant *properties, const char *head)
+add_member (StemmaTree *self, GVariant *moment, const char *head)
 {
   Member *member = g_new0 (Member, 1);
 
-  member->node.path = g_strdup (path);
-  member->node.properties = g_variant_ref (properties);
+  g_variant_get (moment, "(o@a{sv})", &member->node.path, &member->node.properties);
   member->node.name = "";
-  g_variant_lookup (properties, "Name", "&s", &member->node.name);
-  member->node.is_head = g_strcmp0 (path, head) == 0;
+  g_variant_lookup (member->node.properties, "Name", "&s", &member->node.name);
+  member->node.is_head = g_strcmp0 (member->node.path, head) == 0;
+  if (g_hash_table_contains (self->by_path, member->node.path))
+    {
+      member_free (member);
+      return;
+    }
   g_hash_table_insert (self->by_path, (gpointer) member->node.path, member);
+  g_ptr_array_add (self->nodes, member);
 }
 
 static gboolean
@@ -179,28 +119,26 @@ append_child (Member *parent, StemmaNode *child, StemmaNode **last_root)
   child->parent = parent != NULL ? &parent->node : NULL;
 }
 
-/* In the order of the paths, so that siblings are in that order. What a change between two calls
- * left without its parent is drawn as a root; so is what would close a ring: only one that comes
- * after its children can, which is not the order asked for. Gives the first root. */
+/* In the order in which they were read, so that siblings are in that order. What a change between
+ * two pages left without its parent is drawn as a root; so is what would close a ring: only one
+ * that comes after its children can, which is not the order asked for. Gives the first root. */
 static StemmaNode *
-link_members (StemmaTree *self, const char *const *paths)
+link_members (StemmaTree *self)
 {
   StemmaNode *first_root = NULL;
   StemmaNode *last_root = NULL;
 
-  for (guint i = 0; paths[i] != NULL; i++)
+  for (guint i = 0; i < self->nodes->len; i++)
     {
-      Member *member = g_hash_table_lookup (self->by_path, paths[i]);
+      Member *member = self->nodes->pdata[i];
       const char *parent_path = "/";
       Member *parent = NULL;
 
-      if (member == NULL || member->is_linked)
-        continue;
-      member->is_linked = TRUE;
       g_variant_lookup (member->node.properties, "Parent", "&o", &parent_path);
       parent = g_hash_table_lookup (self->by_path, parent_path);
-      if (parent != NULL && member->node.first_child != NULL
-          && is_below (&parent->node, &member->node))
+      if (parent == member
+          || (parent != NULL && member->node.first_child != NULL
+              && is_below (&parent->node, &member->node)))
         parent = NULL;
       append_child (parent, &member->node, &last_root);
       if (first_root == NULL)
@@ -212,6 +150,7 @@ link_members (StemmaTree *self, const char *const *paths)
 static void
 draw (StemmaTree *self, StemmaNode *first_root)
 {
+  g_ptr_array_set_size (self->nodes, 0);
   for (StemmaNode *root = first_root; root != NULL; root = root->next_sibling)
     {
       g_ptr_array_add (self->nodes, root);
@@ -240,20 +179,15 @@ read_head (StemmaClient *client, StemmaKind kind, const char *domain, GCancellab
 }
 
 static StemmaTree *
-build (GHashTable *found, const char *const *paths, const char *head)
+build (GPtrArray *moments, const char *head)
 {
   StemmaTree *self = g_new0 (StemmaTree, 1);
 
   self->by_path = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, member_free);
   self->nodes = g_ptr_array_new ();
-  for (guint i = 0; paths[i] != NULL; i++)
-    {
-      GVariant *properties = g_hash_table_lookup (found, paths[i]);
-
-      if (properties != NULL && !g_hash_table_contains (self->by_path, paths[i]))
-        add_member (self, paths[i], properties, head);
-    }
-  draw (self, link_members (self, paths));
+  for (guint i = 0; i < moments->len; i++)
+    add_member (self, moments->pdata[i], head);
+  draw (self, link_members (self));
   return self;
 }
 
@@ -261,21 +195,12 @@ StemmaTree *
 stemma_tree_read_sync (StemmaClient *client, StemmaKind kind, const char *domain,
                        GCancellable *cancellable, GError **error)
 {
-  g_auto (GStrv) paths = list_paths (client, kind, domain, cancellable, error);
-  const char *interface = stemma_kind_to_interface (kind);
-  g_autoptr (GHashTable) found = NULL;
-  g_autofree char *head = NULL;
+  g_autofree char *head = read_head (client, kind, domain, cancellable, error);
+  g_autoptr (GPtrArray) moments = NULL;
 
-  if (paths == NULL)
-    return NULL;
-
-  head = read_head (client, kind, domain, cancellable, error);
   if (head == NULL)
     return NULL;
-  if (count_moments (client, domain, cancellable) > MAX_IN_ONE_REPLY)
-    found = stemma_bulk_read_sync (client, (const char *const *) paths, interface, cancellable,
-                                   error);
-  else
-    found = read_at_once (client, domain, interface, cancellable, error);
-  return found != NULL ? build (found, (const char *const *) paths, head) : NULL;
+  moments = stemma_moments_read_sync (
+      client, kind, domain, g_variant_new_parsed ("{'topological': <true>}"), cancellable, error);
+  return moments != NULL ? build (moments, head) : NULL;
 }

@@ -202,24 +202,30 @@ managed_objects (Fake *fake, const char *path)
   if (g_str_equal (path, ROOT))
     add_object (fake, &objects, DOMAIN, stemma_domain_interface_info (),
                 stemma_snapshots_interface_info ());
-  for (guint i = 0; g_str_equal (path, DOMAIN) && i < fake->n_snapshots; i++)
-    {
-      g_autofree char *snapshot = snapshot_path (i);
-
-      add_object (fake, &objects, snapshot, stemma_snapshot_interface_info (), NULL);
-    }
   return g_variant_new ("(a{oa{sa{sv}}})", &objects);
 }
 
+/* Pages as the real one has them: `limit`, `after`. */
 static GVariant *
-list_reply (Fake *fake)
+list_reply (Fake *fake, GVariant *options)
 {
-  GVariantBuilder paths;
+  GVariantBuilder moments;
+  const char *after = NULL;
+  guint limit = 0;
+  guint first = 0;
 
-  g_variant_builder_init (&paths, G_VARIANT_TYPE_OBJECT_PATH_ARRAY);
-  for (guint i = 0; i < fake->n_snapshots; i++)
-    g_variant_builder_add_value (&paths, path_value (i));
-  return g_variant_new ("(ao)", &paths);
+  g_variant_lookup (options, "limit", "u", &limit);
+  if (g_variant_lookup (options, "after", "&o", &after))
+    first = snapshot_number (after) + 1;
+  g_variant_builder_init (&moments, G_VARIANT_TYPE ("a(oa{sv})"));
+  for (guint i = first; i < fake->n_snapshots && (limit == 0 || i - first < limit); i++)
+    {
+      g_autofree char *path = snapshot_path (i);
+
+      g_variant_builder_add (&moments, "(o@a{sv})", path,
+                             all_properties (fake, path, stemma_snapshot_interface_info ()));
+    }
+  return g_variant_new ("(a(oa{sv}))", &moments);
 }
 
 static gboolean
@@ -297,8 +303,12 @@ on_call (GDBusConnection *connection, const char *sender, const char *path, cons
     g_dbus_method_invocation_return_value (invocation, managed_objects (fake, path));
   else if (g_str_equal (method, "FindDomain") && !plays (fake, "hostile"))
     g_dbus_method_invocation_return_value (invocation, g_variant_new ("(o)", DOMAIN));
-  else if (g_str_equal (method, "List"))
-    g_dbus_method_invocation_return_value (invocation, list_reply (fake));
+  else if (g_str_equal (method, "ListProperties"))
+    {
+      g_autoptr (GVariant) options = g_variant_get_child_value (arguments, 0);
+
+      g_dbus_method_invocation_return_value (invocation, list_reply (fake, options));
+    }
   else if (g_str_equal (method, "Create"))
     begin_job (fake, invocation);
   else if (g_str_equal (method, "Cancel"))
