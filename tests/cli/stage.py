@@ -31,6 +31,10 @@ DISK = """
       <source file='{path}'/><target dev='{target}' bus='virtio'/></disk>"""
 
 
+class Skipped(Exception):
+    """Something that the case needs is not installed."""
+
+
 class Result:
     """How a run of stemmactl ended."""
 
@@ -201,13 +205,16 @@ def run_tests(tests):
     for number, (name, test) in enumerate(tests, 1):
         stage = Stage(sys.argv[1], os.environ['STEMMACTL'])
         failed = False
+        skipped = ''
         try:
             polkit('Reset')
             test(stage)
+        except Skipped as reason:
+            skipped = f' # SKIP {reason}'
         except Exception:  # a case that breaks is a case that fails
             failed = True
             print(''.join(f'# {line}\n' for line in traceback.format_exc().splitlines()), end='')
         stage.close(failed)
         failures += failed
-        print(f'{"not " if failed else ""}ok {number} {name}', flush=True)
+        print(f'{"not " if failed else ""}ok {number} {name}{skipped}', flush=True)
     return 1 if failures else 0
