@@ -72,17 +72,10 @@ void
 stm_checkpoints_begun_in (const StmModel *model, const char *domain_id, const char *path,
                           GHashTable *checkpoints)
 {
-  const StmTree *tree = stm_model_tree (model, domain_id, STM_MOMENT_CHECKPOINT);
-  g_autoptr (GArray) users = stm_model_image_users (model, path);
+  g_autoptr (GPtrArray) found = stm_model_checkpoints_at (model, domain_id, path);
 
-  for (guint i = 0; i < users->len; i++)
-    {
-      const StmImageUser *user = &g_array_index (users, StmImageUser, i);
-
-      if (user->moment_id != NULL && user->kind == STM_MOMENT_CHECKPOINT
-          && g_str_equal (user->domain_id, domain_id))
-        g_hash_table_add (checkpoints, (gpointer) stm_tree_get (tree, user->moment_id));
-    }
+  for (guint i = 0; i < found->len; i++)
+    g_hash_table_add (checkpoints, found->pdata[i]);
 }
 
 static int

@@ -6,6 +6,8 @@
  */
 #include "stm-layers-private.h"
 
+#include "stm-checkpoints.h"
+
 static const StmLayer *
 layer_now (const StmLayers *self, const char *path)
 {
@@ -74,6 +76,7 @@ has_moved (const StmLayers *self, const char *path)
 static void
 add_users (const StmLayers *self, const char *path, GHashTable *moments)
 {
+  const StmTree *tree = stm_model_tree (self->model, self->domain_id, STM_MOMENT_SNAPSHOT);
   g_autoptr (GArray) users = stm_model_image_users (self->model, path);
 
   for (guint i = 0; i < users->len; i++)
@@ -81,10 +84,9 @@ add_users (const StmLayers *self, const char *path, GHashTable *moments)
       const StmImageUser *user = &g_array_index (users, StmImageUser, i);
 
       if (user->moment_id != NULL && g_str_equal (user->domain_id, self->domain_id))
-        g_hash_table_add (moments, (gpointer) stm_tree_get (
-                                       stm_model_tree (self->model, self->domain_id, user->kind),
-                                       user->moment_id));
+        g_hash_table_add (moments, (gpointer) stm_tree_get (tree, user->moment_id));
     }
+  stm_checkpoints_begun_in (self->model, self->domain_id, path, moments);
 }
 
 /* A moment names the image that it freezes, and one that stands on that. */

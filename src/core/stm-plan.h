@@ -50,11 +50,14 @@ typedef enum
   STM_STEP_BITMAP,
   /* Commit chain[0] down into chain[1]; then the headers of `children` name chain[1]. From its
    * start on the operation can only go forward. Of the bitmaps named in `bitmaps`, which chain[0]
-   * has in order, each is in chain[1] afterwards, with what both recorded and what was moved. */
+   * has in order, each is in chain[1] afterwards, with what both recorded and what was moved; but
+   * for one that is not in order in chain[1] before its record is safe, which stays so: a step
+   * before may have been killed. What chain[1] has in order besides records what is moved. */
   STM_STEP_COMMIT,
   /* chain[0] absorbs chain[1] and then stands on chain[2], or on nothing. Can be abandoned. What
    * chain[1] recorded in those of its bitmaps that `bitmaps` names, all of which both have in
-   * order, is added to those of chain[0]. */
+   * order, is added to those of chain[0]; one that chain[1] has and not in order by then
+   * records no more in chain[0], where it would look whole. */
   STM_STEP_STREAM,
   /* Remove the internal snapshot `name` from `image`. */
   STM_STEP_UNTAG,
@@ -110,8 +113,8 @@ void stm_plan_add_step (StmPlan *self, const StmStep *init);
 void stm_plan_add_kept (StmPlan *self, const char *path, const char *why);
 
 guint stm_plan_n_steps_of (const StmPlan *self, StmStepKind kind);
-/* Whether an operation that was cut off before its finishing change is taken back, rather than carried
- * on: it makes something that was not there. */
+/* Whether an operation that was cut off before its finishing change is taken back, rather than
+ * carried on: it makes something that was not there. */
 gboolean stm_plan_is_taken_back (const StmPlan *self);
 /* Whether something was, or may have been, done that `undo` does not take back, given that
  * `n_done` merges are recorded as done and the next may have begun: any merge that is done (undo

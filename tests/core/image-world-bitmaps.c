@@ -135,24 +135,47 @@ world_do_overlay_bitmaps (World *world, const StmStep *step)
   g_assert_cmpuint (n_new, <=, 1);
 }
 
+/* One that is not in order below must not look whole above: it is there, and does not record. */
+static void
+rest_half (WorldFile *upper, const WorldBitmap *below)
+{
+  WorldBitmap *above = world_find_bitmap (upper, below->name);
+
+  if (!world_bitmap_is_in_order (below) && world_bitmap_is_in_order (above))
+    above->is_recording = FALSE;
+}
+
+static gboolean
+needs_completion (const WorldFile *upper, const WorldFile *lower, const StmStep *step)
+{
+  for (guint i = 0; step->bitmaps[i] != NULL; i++)
+    if (world_bitmap_is_in_order (world_find_bitmap (upper, step->bitmaps[i]))
+        && world_bitmap_is_in_order (world_find_bitmap (lower, step->bitmaps[i])))
+      return !upper->is_completed;
+
+  return FALSE;
+}
+
 /* What the lower image recorded is added to the upper one, which then has all, and a mark that it
  * has: so a later try knows that a bitmap of the lower image which is broken by then may be made
- * anew from it. */
+ * anew from it. One that is broken before that is lost. */
 void
 world_do_commit_begin (World *world, const StmStep *step)
 {
   WorldFile *upper = world_get_file (world, ((StmImage *) step->chain->pdata[0])->path);
   WorldFile *lower = world_get_file (world, ((StmImage *) step->chain->pdata[1])->path);
 
-  for (guint i = 0; step->bitmaps[i] != NULL; i++)
+  if (!needs_completion (upper, lower, step))
+    return;
+  upper->is_completed = TRUE;
+  for (guint i = 0; i < lower->bitmaps->len; i++)
     {
-      WorldBitmap *above = world_find_bitmap (upper, step->bitmaps[i]);
-      const WorldBitmap *below = world_find_bitmap (lower, step->bitmaps[i]);
+      const WorldBitmap *below = lower->bitmaps->pdata[i];
+      WorldBitmap *above = world_find_bitmap (upper, below->name);
 
-      if (!world_bitmap_is_in_order (above) || !world_bitmap_is_in_order (below))
-        continue;
-      merge_bitmap (above, below);
-      upper->is_completed = TRUE;
+      rest_half (upper, below);
+      if (world_bitmap_is_in_order (above) && world_bitmap_is_in_order (below))
+        merge_bitmap (above, below);
     }
 }
 
@@ -187,16 +210,6 @@ world_do_commit_end (World *world, const StmStep *step, gboolean is_whole)
   upper->is_completed = FALSE;
 }
 
-/* One that is broken below must not look whole above. */
-static void
-drop_half (WorldFile *upper, const WorldBitmap *below)
-{
-  WorldBitmap *above = world_find_bitmap (upper, below->name);
-
-  if (below->is_broken && world_bitmap_is_in_order (above))
-    g_ptr_array_remove (upper->bitmaps, above);
-}
-
 void
 world_do_stream_end (World *world, const StmStep *step, gboolean is_whole)
 {
@@ -213,14 +226,12 @@ world_do_stream_end (World *world, const StmStep *step, gboolean is_whole)
     {
       WorldBitmap *above = world_find_bitmap (upper, step->bitmaps[i]);
       const WorldBitmap *below = world_find_bitmap (lower, step->bitmaps[i]);
-      gboolean are_in_order = world_bitmap_is_in_order (above) && world_bitmap_is_in_order (below);
 
-      g_assert_true (are_in_order || world->kills_hard);
-      if (are_in_order)
+      if (world_bitmap_is_in_order (above) && world_bitmap_is_in_order (below))
         merge_bitmap (above, below);
     }
   for (guint i = 0; i < lower->bitmaps->len; i++)
-    drop_half (upper, lower->bitmaps->pdata[i]);
+    rest_half (upper, lower->bitmaps->pdata[i]);
 }
 
 /* --- checkpoints --- */
