@@ -248,6 +248,55 @@ def test_monitor_json(where):
         assert lines[-1]['properties']['success'] is True, lines[-1]
 
 
+BULK = """<domainsnapshot>
+  <name>s{number}</name>
+  <state>shutoff</state>
+  <creationTime>{time}</creationTime>
+  {parent}
+  <description>{padding}</description>
+  <memory snapshot='no'/>
+  <disks><disk name='vda' snapshot='no'/></disks>
+</domainsnapshot>
+"""
+
+
+def bulk(count, padding):
+    for number in range(count):
+        parent = f'<parent><name>s{number - 1}</name></parent>' if number else ''
+        yield BULK.format(number=number, time=1700000000 + number, parent=parent,
+                          padding='x' * padding)
+
+
+def test_redefine_of_any_size(where):
+    """By one message, and through a descriptor when one cannot hold it; in any order."""
+    with where.service():
+        where.machine('web', ['vda'])
+        where.well('define', 'web.xml')
+        for count, padding in ((100, 10), (1000, 12000)):
+            documents = list(bulk(count, padding))
+            packed = '\0'.join(reversed(documents)) + '\0'
+            said = where.well('snapshot', 'redefine', 'web', '-', stdin=packed.encode())
+            assert said == f"Redefined {count} snapshots of 'web'\n", said
+            nodes = json.loads(where.well('snapshot', 'tree', 'web', '--json'))
+            assert [node['name'] for node in nodes] == [f's{n}' for n in range(count)]
+            assert nodes[-1]['depth'] == count - 1
+            where.well('snapshot', 'forget', 'web', '--yes')
+        broken = packed.replace('<name>s500</name>', '<name></name>', 1)
+        where.ill(2, 'snapshot', 'redefine', 'web', '-', stdin=broken.encode())
+        assert json.loads(where.well('snapshot', 'list', 'web', '--json')) == []
+
+
+def test_redefine_of_what_is_no_document(where):
+    with where.service():
+        where.machine('web', ['vda'])
+        where.well('define', 'web.xml')
+        os.mkdir(where.path('empty'))
+        where.ill(3, 'snapshot', 'redefine', 'web', 'empty')
+        where.ill(2, 'snapshot', 'redefine', 'web', '-', stdin=b'\xff\xfe')
+        where.ill(2, 'snapshot', 'redefine', 'web', '-', stdin=b'<domainsnapshot/>\0\0')
+        where.ill(3, 'snapshot', 'redefine', 'web', '-', stdin=b' \n')
+
+
 def test_findings(where):
     with where.service():
         with_two(where)
@@ -278,6 +327,8 @@ TESTS = [
     ('/cli/output/plain-lines-without-utf-8', test_plain_lines),
     ('/cli/monitor/lines-of-one-machine', test_monitor),
     ('/cli/monitor/json-lines', test_monitor_json),
+    ('/cli/redefine/any-size-in-any-order', test_redefine_of_any_size),
+    ('/cli/redefine/what-is-no-document', test_redefine_of_what_is_no_document),
     ('/cli/check/findings-are-a-status', test_findings),
 ]
 

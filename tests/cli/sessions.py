@@ -2,8 +2,9 @@
 """Plays recorded sessions, tests/data/cli/*.session, and compares what stemmactl prints with what is
 recorded. With STEMMA_REGENERATE=1 in the environment it records anew.
 
-A line that begins with "$ " is a command: `stemmactl …`, `machine NAME TARGET…` (images and the
-document NAME.xml) or `write NAME TARGET OFFSET SIZE`. Below it stand its output, its errors behind
+A line that begins with "$ " is a command: `stemmactl …`, `save FILE stemmactl …` (its output goes
+there), `machine NAME TARGET…` (images and the document NAME.xml) or `write NAME TARGET OFFSET SIZE`.
+Below it stand its output, its errors behind
 "! ", and "[N]" for a status that is not zero. Lines that begin with "#" are comments. Folders, ids,
 times and sizes on disk are written as words.
 
@@ -27,6 +28,7 @@ WORDS = (
     (r'\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b', 'TIME'),
     # With a space that does not break, as GLib writes it. What would be lost is exact.
     (r"\b\d+(\.\d+)?[ \u00a0](bytes|[KMG]iB)\b(?! on ')", 'SIZE'),
+    (r'(?<=<creationTime>)\d+', 'NUMBER'),
     (r'(?<=\S) {2,}', '  '),
 )
 
@@ -46,6 +48,11 @@ def play(where, line):
         return ''
     if words[0] == 'write':
         where.write(*words[1:])
+        return ''
+    if words[0] == 'save':
+        target = pathlib.Path(where.path(words[1]))
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(where.well(*words[3:]))
         return ''
     assert words[0] == 'stemmactl', f'a session has no command {words[0]}'
     result = where.run(*words[1:])
