@@ -59,7 +59,7 @@ struct _StmRedefinition
   gsize text_bytes;     /* of the distinct definitions and all that is held beside them */
 
   const StmModel *model; /* while it is being prepared or planned */
-  const StmDomain *domain;
+  StmDomain *domain;
   GPtrArray *ids;
   GHashTable *definitions;  /* hash -> text of those on record */
   GHashTable *compared;     /* "hash hash": pairs that are the same machine */

@@ -82,6 +82,7 @@ stm_redefinition_free (StmRedefinition *self)
   g_hash_table_unref (self->looked);
   g_clear_pointer (&self->ids, g_ptr_array_unref);
   g_clear_pointer (&self->looked_survey, stm_survey_unref);
+  stm_domain_unref (self->domain);
   g_free (self->current);
   g_free (self);
 }
@@ -263,7 +264,9 @@ stm_redefinition_prepare (StmRedefinition *self, const StmModel *model, const ch
                           GPtrArray **out_images, GError **error)
 {
   self->model = model;
-  self->domain = stm_planner_get_domain (model, domain_id, error);
+  g_clear_pointer (&self->domain, stm_domain_unref);
+  const StmDomain *domain = stm_planner_get_domain (model, domain_id, error);
+  self->domain = domain != NULL ? stm_domain_ref (domain) : NULL;
   if (self->domain == NULL || !stm_redefine_find_moments (self, error)
       || !check_request (self, error) || !align_all (self, error))
     return FALSE;

@@ -2,8 +2,8 @@
  * change of the model.
  *
  * Its acts, in this order: filled (one thread), prepared (main loop), perhaps looked (worker),
- * planned (main loop). Between preparing and planning the domain does not change: the operation is
- * at the head of its queue. No image is changed.
+ * planned (main loop). Between preparing and planning nothing of the domain changes but the health
+ * of its moments: the operation is at the head of its queue. No image is changed.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
