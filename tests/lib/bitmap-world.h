@@ -6,9 +6,10 @@
  */
 #pragma once
 
+#include "bitmap-reader.h"
 #include "image-fixture.h"
 
-#define BITMAP_WORLD_BLOCK ((guint64) 64 * 1024) /* what a bit stands for at least */
+#define BITMAP_WORLD_BLOCK TEST_BITMAP_BLOCK
 #define BITMAP_WORLD_N_BLOCKS 1024
 #define BITMAP_WORLD_CAPACITY (BITMAP_WORLD_BLOCK * BITMAP_WORLD_N_BLOCKS)
 
@@ -34,13 +35,6 @@ void bitmap_world_watch (BitmapWorld *self, const char *bitmap);
 void bitmap_world_write (BitmapWorld *self, const char *image, guint block, guint n_blocks);
 /* As a kill of a QEMU that had the image open for writing. */
 void bitmap_world_break (BitmapWorld *self, const char *image);
-
-typedef enum
-{
-  TEST_BITMAP_MISSING,
-  TEST_BITMAP_BROKEN, /* marked as in use */
-  TEST_BITMAP_IN_ORDER,
-} TestBitmapState;
 
 /* What the file says of a bitmap; its blocks are set in `blocks` (nullable), the others left. */
 TestBitmapState
