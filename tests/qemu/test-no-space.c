@@ -452,11 +452,11 @@ test_commit_of_bitmaps_on_a_full_disk (SmallDisk *self, gconstpointer place)
 
   g_autoptr (BitmapWorld) world = bitmap_world_new (&self->fixture);
   StmStep step = build_merge (self, world, STM_STEP_COMMIT);
-  g_autoptr (GPtrArray) chain = step.chain;
 
   merge_bitmaps_with_growing_space (self, world, &step);
   g_assert_cmpint (bitmap_world_check (world, "lower", "lower", "both"), ==, TEST_BITMAP_IN_ORDER);
   g_assert_cmpint (bitmap_world_check (world, "lower", "lower", "above"), ==, TEST_BITMAP_IN_ORDER);
+  g_ptr_array_unref (step.chain);
 }
 
 static void
@@ -468,12 +468,12 @@ test_stream_of_bitmaps_on_a_full_disk (SmallDisk *self, gconstpointer place)
 
   g_autoptr (BitmapWorld) world = bitmap_world_new (&self->fixture);
   StmStep step = build_merge (self, world, STM_STEP_STREAM);
-  g_autoptr (GPtrArray) chain = step.chain;
 
   merge_bitmaps_with_growing_space (self, world, &step);
   /* A copy that runs out of space while the top is open may cost its bitmaps, never halve them. */
   (void) bitmap_world_check (world, "upper", "upper", "both");
   (void) bitmap_world_check (world, "upper", "upper", "above");
+  g_ptr_array_unref (step.chain);
 }
 
 #define ADD(path, function) g_test_add (path, SmallDisk, &place, set_up, function, tear_down)
