@@ -65,26 +65,21 @@ refuse_missing (const StmModelView *view, const char *path, const char *what, co
   return FALSE;
 }
 
-/* A redefined snapshot may name an image that could not be read and so is not recorded; but no
- * record goes that it has. */
+/* A redefined moment may name an image that could not be read and so is not recorded. A record that
+ * a moment has goes only when it is known to be lost. */
 static gboolean
 may_be_unrecorded (const StmModelView *view, const StmMoment *moment, const char *path)
 {
-  return moment->health != STM_HEALTH_OK && moment->health != STM_HEALTH_CREATING
-         && !g_hash_table_contains (view->removed_images, path);
-}
+  if (g_hash_table_contains (view->removed_images, path))
+    return moment->health == STM_HEALTH_MISSING;
 
-/* Of what is known to be lost, or not known at all, nothing need be there. */
-static gboolean
-may_lack_images (const StmMoment *moment)
-{
-  return moment->health == STM_HEALTH_MISSING || moment->health == STM_HEALTH_UNKNOWN;
+  return moment->health != STM_HEALTH_OK && moment->health != STM_HEALTH_CREATING;
 }
 
 static gboolean
 check_frozen_recorded (const StmModelView *view, const StmMoment *moment, GError **error)
 {
-  for (gsize i = 0; i < moment->n_disks && !may_lack_images (moment); i++)
+  for (gsize i = 0; i < moment->n_disks; i++)
     {
       const char *frozen = moment->disks[i].frozen;
 

@@ -25,6 +25,8 @@ typedef struct
   guint parent;
   guint frozen;
   guint created;
+  StmMomentState state;
+  StmHealth health;
 } PlainMoment;
 
 typedef struct
@@ -80,8 +82,19 @@ make_moment (guint number, const PlainMoment *plain)
   g_autoptr (StmMoment) sample = stm_sample_snapshot (number, plain->parent, plain->frozen);
   g_autofree char *name = g_strdup_printf ("n%u", plain->name);
   StmMoment init = *sample;
+  StmMomentDisk disk = { 0 };
 
+  if (init.n_disks > 0)
+    disk = init.disks[0];
+  if (plain->kind == STM_MOMENT_CHECKPOINT)
+    {
+      disk.mode = STM_MODE_BITMAP;
+      disk.bitmap = "b";
+    }
+  init.disks = &disk;
   init.kind = plain->kind;
+  init.state = plain->state;
+  init.health = plain->health;
   init.name = name;
   init.created = plain->created;
 
@@ -92,7 +105,7 @@ static void
 put_moment (Edit *edit, guint number)
 {
   PlainMoment *plain = &edit->after.moments[number];
-  StmMomentKind kind = number > N_MOMENTS - 3 ? STM_MOMENT_CHECKPOINT : STM_MOMENT_SNAPSHOT;
+  StmMomentKind kind = number > N_MOMENTS / 2 ? STM_MOMENT_CHECKPOINT : STM_MOMENT_SNAPSHOT;
   /* Mostly a variation of what is there, as operations make them. */
   gboolean varies = plain->exists && !one_in (3);
 
@@ -107,6 +120,8 @@ put_moment (Edit *edit, guint number)
   plain->exists = TRUE;
   plain->kind = kind;
   plain->created = pick (5);
+  plain->state = one_in (6) ? STM_STATE_CREATING : STM_STATE_SHUTOFF;
+  plain->health = one_in (3) ? (StmHealth) pick (STM_HEALTH_UNKNOWN + 1) : STM_HEALTH_OK;
 
   g_autoptr (StmMoment) moment = make_moment (number, plain);
 
@@ -213,14 +228,24 @@ parents_lead_to_root (const PlainDomain *domain, guint number)
 }
 
 static gboolean
-moment_fits (const PlainDomain *domain, guint number)
+may_be_unrecorded (const Edit *edit, const PlainMoment *moment)
+{
+  if (edit->removed_image[moment->frozen])
+    return moment->health == STM_HEALTH_MISSING;
+
+  return moment->health != STM_HEALTH_OK && moment->health != STM_HEALTH_CREATING;
+}
+
+static gboolean
+moment_fits (const Edit *edit, const PlainDomain *domain, guint number)
 {
   const PlainMoment *moment = &domain->moments[number];
   const PlainMoment *parent = &domain->moments[moment->parent];
 
   if (moment->parent != 0 && (!parent->exists || parent->kind != moment->kind))
     return FALSE;
-  if (moment->frozen != 0 && !domain->images[moment->frozen].exists)
+  if (moment->frozen != 0 && !domain->images[moment->frozen].exists
+      && !may_be_unrecorded (edit, moment))
     return FALSE;
   for (guint i = 1; i <= N_MOMENTS; i++)
     if (i != number && domain->moments[i].exists && domain->moments[i].kind == moment->kind
@@ -231,12 +256,13 @@ moment_fits (const PlainDomain *domain, guint number)
 }
 
 static gboolean
-moments_fit (const PlainDomain *domain)
+moments_fit (const Edit *edit)
 {
+  const PlainDomain *domain = &edit->after;
   const PlainMoment *current = &domain->moments[domain->current];
 
   for (guint i = 1; i <= N_MOMENTS; i++)
-    if (domain->moments[i].exists && !moment_fits (domain, i))
+    if (domain->moments[i].exists && !moment_fits (edit, domain, i))
       return FALSE;
   for (guint i = 1; i <= N_MOMENTS; i++)
     if (domain->moments[i].exists && !parents_lead_to_root (domain, i))
@@ -291,7 +317,7 @@ should_be_taken (const World *world, const Edit *edit)
     if (i != edit->domain && world->domains[i].exists && world->domains[i].name == edit->after.name)
       return FALSE;
 
-  return moments_fit (&edit->after) && images_fit (edit);
+  return moments_fit (edit) && images_fit (edit);
 }
 
 static void
@@ -349,6 +375,51 @@ compare_images (const World *world, const char *id, const PlainDomain *plain)
   g_assert_cmpuint (images->len, ==, n_images);
 }
 
+/* Who holds an image, and what is begun in it: counted over all domains and in one. */
+static void
+compare_holders (const World *world, const char *id, const PlainDomain *plain)
+{
+  for (guint image = 1; image <= N_IMAGES; image++)
+    {
+      g_autofree char *path = stm_sample_path (image);
+      g_autoptr (GArray) users = stm_model_image_users (world->model, path);
+      g_autoptr (GArray) disks = stm_model_image_disks (world->model, path);
+      g_autoptr (GPtrArray) homes = stm_model_checkpoints_at (world->model, id, path);
+      guint n_moments = 0, n_disks = 0, n_homes = 0;
+
+      for (guint i = 0; i < N_DOMAINS; i++)
+        {
+          const PlainDomain *domain = &world->domains[i];
+
+          n_disks += domain->exists && domain->active == image;
+          for (guint m = 1; m <= N_MOMENTS; m++)
+            {
+              const PlainMoment *moment = &domain->moments[m];
+              gboolean is_there = moment->exists && moment->frozen == image;
+
+              n_moments += is_there && moment->kind == STM_MOMENT_SNAPSHOT;
+              n_homes += is_there && moment->kind == STM_MOMENT_CHECKPOINT && domain == plain;
+            }
+        }
+      g_assert_cmpuint (users->len, ==, n_moments + n_disks);
+      g_assert_cmpuint (disks->len, ==, n_disks);
+      g_assert_cmpuint (homes->len, ==, n_homes);
+    }
+}
+
+static void
+compare_busy (const World *world, const char *id, const PlainDomain *plain)
+{
+  g_autoptr (GPtrArray) busy = stm_model_busy_moments (world->model, id);
+  guint n_busy = 0;
+
+  for (guint i = 1; i <= N_MOMENTS; i++)
+    n_busy += plain->moments[i].exists && plain->moments[i].state == STM_STATE_CREATING;
+  g_assert_cmpuint (busy->len, ==, n_busy);
+  for (guint i = 0; i < busy->len; i++)
+    g_assert_cmpint (((const StmMoment *) busy->pdata[i])->state, ==, STM_STATE_CREATING);
+}
+
 static void
 compare_domain (const World *world, guint number)
 {
@@ -365,6 +436,8 @@ compare_domain (const World *world, guint number)
   g_assert_cmpstr (domain->disks[0].source, ==, source);
   compare_moments (world, id, plain);
   compare_images (world, id, plain);
+  compare_holders (world, id, plain);
+  compare_busy (world, id, plain);
 }
 
 static void
