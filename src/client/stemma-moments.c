@@ -6,8 +6,8 @@
 
 #include "stemma-error.h"
 
-/* A page of usual moments has about a megabyte. */
-#define FIRST_PAGE 1000
+/* A page of usual moments has some seven megabytes; a message of the system bus may have 32. */
+#define FIRST_PAGE 10000
 /* How often one begins again when the moment that a page ended with is gone at the next. */
 #define MAX_TRIES 5
 
