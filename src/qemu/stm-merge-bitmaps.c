@@ -255,6 +255,19 @@ stm_merge_bitmaps_complete (StmMergeBitmaps *self, StmBlockEndpoint *endpoint, S
   return !have_one_size (self) || stm_image_bitmaps_check (&self->from, COMPLETION_MARK, error);
 }
 
+void
+stm_merge_bitmaps_forget_completion (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
+                                     StmBlockNode upper, StmBlockNode lower)
+{
+  g_return_if_fail (self != NULL && endpoint != NULL);
+
+  if (!self->is_complete
+      || !stm_block_endpoint_reopen_sync (endpoint, upper, lower, STM_IMAGE_WRITE, NULL))
+    return;
+  (void) remove_bitmap (endpoint, upper, COMPLETION_MARK, "giving up a commit", NULL);
+  (void) stm_block_endpoint_reopen_sync (endpoint, upper, lower, STM_IMAGE_READ, NULL);
+}
+
 gboolean
 stm_merge_bitmaps_carry_down (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                               StmBlockNode upper, StmBlockNode lower, GError **error)

@@ -39,6 +39,10 @@ gboolean stm_merge_bitmaps_need_completion (const StmMergeBitmaps *self);
 /* Completes them; durable when it returns. `upper` was added for writing, over `lower`. */
 gboolean stm_merge_bitmaps_complete (StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                                      StmBlockNode upper, StmBlockNode lower, GError **error);
+/* Takes the note that it was done off the upper image again, as far as that can be done: for a
+ * commit that is given up in time. What was added stays, for it was recorded. */
+void stm_merge_bitmaps_forget_completion (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
+                                          StmBlockNode upper, StmBlockNode lower);
 /* When all data is down and the lower image still open for writing. */
 gboolean stm_merge_bitmaps_carry_down (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                                        StmBlockNode upper, StmBlockNode lower, GError **error);

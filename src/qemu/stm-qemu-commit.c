@@ -232,6 +232,8 @@ push_down (Commit *self, StmBlockEndpoint *endpoint, StmBlockNode lower, StmBloc
   /* Point of no return: what was the lower image's own state is lost from here on. */
   if (!stm_progress_seal (merge->progress))
     {
+      if (completes)
+        stm_merge_bitmaps_forget_completion (&self->bitmaps, endpoint, upper, lower);
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED, "%s: cancelled", attempt);
       return FALSE;
     }

@@ -265,6 +265,28 @@ test_a_commit_that_cannot_keep_them_is_refused (Fixture *self, gconstpointer unu
 }
 
 static void
+test_a_commit_that_is_cancelled_leaves_no_note (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *path = image_fixture_path (&self->images, "upper");
+  g_autoptr (GError) error = NULL;
+
+  if (!test_images_have_tools ())
+    return;
+  make_chain (self);
+  g_assert_true (stm_progress_cancel (self->images.progress));
+  g_assert_false (commit (self, both_and_above, TRUE, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED);
+
+  g_autofree char *info = test_run ("qemu-img", "info", "-f", "qcow2", path, NULL);
+
+  g_assert_null (strstr (info, STM_DRIVER_BITMAP_PREFIX));
+  g_assert_cmpint (bitmap_world_check (self->world, "top", "lower", "both"), ==,
+                   TEST_BITMAP_IN_ORDER);
+  g_assert_cmpint (bitmap_world_check (self->world, "top", "upper", "above"), ==,
+                   TEST_BITMAP_IN_ORDER);
+}
+
+static void
 test_a_stream_adds_them_up (Fixture *self, gconstpointer unused)
 {
   g_autofree char *top = image_fixture_path (&self->images, "top");
@@ -341,6 +363,8 @@ main (int argc, char **argv)
        test_a_commit_that_grows_the_image_takes_them_down);
   ADD ("a-commit-that-cannot-keep-them-is-refused", NULL,
        test_a_commit_that_cannot_keep_them_is_refused);
+  ADD ("a-commit-that-is-cancelled-leaves-no-note", NULL,
+       test_a_commit_that_is_cancelled_leaves_no_note);
   ADD ("a-stream-adds-them-up", NULL, test_a_stream_adds_them_up);
   ADD ("a-stream-brings-back-none-that-the-top-lost", "top",
        test_a_stream_brings_back_none_that_was_lost);
