@@ -11,6 +11,7 @@
 #include "stm-revert.h"
 
 #include "stemma-error.h"
+#include "stm-checkpoints.h"
 #include "stm-image-check.h"
 #include "stm-planner-shared.h"
 
@@ -151,29 +152,22 @@ check_children (const StmRevert *self, const StmRevertDisk *concern, GError **er
 
 /* --- bitmaps --- */
 
-/* The first reachable checkpoint on the disk, if any. */
+/* A checkpoint that measures the changes of the disk, the first by name: one that was begun in an
+ * image of its chain. */
 static const StmMoment *
 find_checkpoint (const StmRevert *self, const char *target)
 {
-  const StmTree *tree = stm_model_tree (self->model, self->domain->id, STM_MOMENT_CHECKPOINT);
-  g_autoptr (GPtrArray) checkpoints = NULL;
-  guint n_leaves = 0;
+  g_autoptr (GPtrArray) chain = stm_model_chain (self->model, self->domain->id, target);
+  g_autoptr (GHashTable) checkpoints = g_hash_table_new (NULL, NULL);
+  g_autoptr (GPtrArray) sorted = NULL;
 
-  stm_model_lone_leaf (self->model, self->domain->id, &n_leaves);
-  if (n_leaves == 0)
-    return NULL;
-
-  checkpoints = stm_tree_subtree (tree, NULL);
-  for (guint i = 0; i < checkpoints->len; i++)
-    {
-      const StmMoment *checkpoint = checkpoints->pdata[i];
-      const StmMomentDisk *disk = stm_moment_find_disk (checkpoint, target);
-
-      if (disk != NULL && disk->mode == STM_MODE_BITMAP
-          && checkpoint->health != STM_HEALTH_UNREACHABLE
-          && checkpoint->health != STM_HEALTH_MISSING)
-        return stm_tree_get (tree, checkpoint->id);
-    }
+  for (guint i = 0; i < chain->len; i++)
+    stm_checkpoints_begun_in (self->model, self->domain->id, ((StmImage *) chain->pdata[i])->path,
+                              checkpoints);
+  sorted = stm_checkpoints_sort (checkpoints);
+  for (guint i = 0; i < sorted->len; i++)
+    if (((StmMoment *) sorted->pdata[i])->health != STM_HEALTH_MISSING)
+      return sorted->pdata[i];
 
   return NULL;
 }

@@ -428,6 +428,21 @@ test_what_else_counts_on_the_image (void)
     }
 }
 
+static void
+test_checkpoint_is_in_the_way (void)
+{
+  g_autoptr (World) world = world_with_internal (two_disks);
+  g_autoptr (GError) error = NULL;
+  const char *const targets[] = { "vdb", NULL };
+  g_autoptr (StmPlan) plan = world_plan_checkpoint (
+      world, "vm", &(StmCreateCheckpointRequest){ .name = "c1", .disks = targets }, &error);
+
+  g_assert_no_error (error);
+  world_run (world, plan, NULL, NULL);
+  assert_revert_refused (world, "s1", (StmRevertRequest){ .discards = TRUE },
+                         STEMMA_ERROR_HAS_MOMENTS, "checkpoint 'c1'");
+}
+
 /* Internal on one disk, external on the other: both come back, and go. */
 static void
 test_mixed_snapshot_comes_back (void)
@@ -594,6 +609,7 @@ main (int argc, char **argv)
                    test_image_under_a_snapshot_is_not_touched);
   g_test_add_func ("/core/plan-internal/what-else-counts-on-the-image-is-in-the-way",
                    test_what_else_counts_on_the_image);
+  g_test_add_func ("/core/plan-internal/a-checkpoint-is-in-the-way", test_checkpoint_is_in_the_way);
   g_test_add_func ("/core/plan-internal/mixed-snapshot-comes-back", test_mixed_snapshot_comes_back);
   g_test_add_func ("/core/plan-internal/deletion-takes-the-tags-away",
                    test_deletion_takes_the_tags_away);
