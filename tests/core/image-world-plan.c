@@ -518,7 +518,8 @@ world_run (World *world, const StmPlan *original, WorldWatch watch, gpointer use
           is_finished = TRUE;
         }
       /* A crash in the middle, and then the whole step again. */
-      do_step (world, plan, step, doomed, WORLD_BLOCKS / 2);
+      if (!world->is_calm)
+        do_step (world, plan, step, doomed, WORLD_BLOCKS / 2);
       if (watch != NULL)
         watch (world, user_data);
       do_step (world, plan, step, doomed, WORLD_BLOCKS);

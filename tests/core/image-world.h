@@ -60,6 +60,7 @@ typedef struct
   guint n_ids;
   guint n_inodes;
   gint64 now;
+  gboolean is_calm;    /* no step is killed half way */
   gboolean kills_hard; /* half done steps leave bitmaps of what they wrote to broken */
 } World;
 
