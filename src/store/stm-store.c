@@ -12,6 +12,10 @@
 #include "stm-row-reader.h"
 #include "stm-store-thread.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 struct _StmStore
 {
   GObject parent_instance;
@@ -20,6 +24,15 @@ struct _StmStore
 };
 
 G_DEFINE_FINAL_TYPE (StmStore, stm_store, G_TYPE_OBJECT)
+
+/* Reading takes twice what stays, in small pieces, which the C library would keep for later. */
+static void
+give_memory_back (void)
+{
+#ifdef __GLIBC__
+  malloc_trim (0);
+#endif
+}
 
 void
 stm_store_content_free (StmStoreContent *self)
@@ -32,6 +45,7 @@ stm_store_content_free (StmStoreContent *self)
   g_clear_pointer (&self->journal, g_ptr_array_unref);
   g_free (self->health);
   g_free (self);
+  give_memory_back ();
 }
 
 static StmStoreContent *

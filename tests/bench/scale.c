@@ -31,7 +31,6 @@ resident_megabytes (void)
   g_autofree char *status = NULL;
   const char *line;
 
-  malloc_trim (0);
   if (!g_file_get_contents ("/proc/self/status", &status, NULL, NULL))
     return 0;
   line = strstr (status, "VmRSS:");
