@@ -8,6 +8,8 @@
 #include "service-fixture.h"
 #include "stemma-error.h"
 
+#include <string.h>
+
 #define N_HISTORIES 5
 #define N_ACTIONS 50
 
@@ -30,13 +32,13 @@ pick_domain (History *history)
   return history->domains[i] != NULL ? history->domains[i] : history->domains[1 - i];
 }
 
-/* NULL when there is none. */
+/* Of the interface's kind; NULL when there is none. */
 static char *
-pick_snapshot (History *history, const char *domain)
+pick_moment (History *history, const char *domain, const char *interface)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant)
-      reply = service_call (history->service, domain, "Snapshots", "List", NULL, &error);
+      reply = service_call (history->service, domain, interface, "List", NULL, &error);
   g_autoptr (GVariant) list = NULL;
   char *path = NULL;
 
@@ -67,7 +69,7 @@ act (History *history, const char *path, const char *interface, const char *meth
 static void
 act_on_snapshot (History *history, const char *domain, gboolean waits)
 {
-  g_autofree char *snapshot = pick_snapshot (history, domain);
+  g_autofree char *snapshot = pick_moment (history, domain, "Snapshots");
   gboolean flag = g_test_rand_bit ();
 
   if (snapshot == NULL)
@@ -81,6 +83,47 @@ act_on_snapshot (History *history, const char *domain, gboolean waits)
 }
 
 static void
+act_on_checkpoint (History *history, const char *domain, gboolean waits)
+{
+  g_autofree char *checkpoint = pick_moment (history, domain, "Checkpoints");
+  g_autofree char *name = g_strdup_printf ("c%d", g_test_rand_int_range (0, 12));
+  gboolean flag = g_test_rand_bit ();
+
+  if (checkpoint == NULL || g_test_rand_int_range (0, 3) > 0)
+    act (history, domain, "Checkpoints", "Create",
+         g_variant_new_parsed ("(%s, {'wait': <%b>})", name, waits));
+  else
+    act (history, checkpoint, "Checkpoint", "Delete",
+         g_variant_new_parsed ("({'children': <%b>, 'wait': <%b>},)", flag, waits));
+}
+
+/* What there is, written again as it is or under another name, or forgotten. */
+static void
+act_on_records (History *history, const char *domain)
+{
+  g_autofree char *snapshot = pick_moment (history, domain, "Snapshots");
+  g_autofree char *name = g_strdup_printf ("s%d", g_test_rand_int_range (0, 12));
+  g_autoptr (GVariant) reply = NULL;
+  const char *xml = NULL;
+
+  if (snapshot == NULL)
+    return;
+  if (g_test_rand_int_range (0, 8) == 0)
+    act (history, domain, "Snapshots", "ForgetAll", NULL);
+  else if (g_test_rand_bit ())
+    act (history, snapshot, "Snapshot", "Rename", g_variant_new_parsed ("(%s, @a{sv} {})", name));
+  else
+    {
+      reply = service_call (history->service, snapshot, "Snapshot", "GetSecureXML", NULL, NULL);
+      if (reply == NULL)
+        return;
+      g_variant_get (reply, "(&s)", &xml);
+      act (history, domain, "Snapshots", "Redefine",
+           g_variant_new_parsed ("(%s, {'current': <%b>})", xml, g_test_rand_bit ()));
+    }
+}
+
+static void
 act_on_domain (History *history, const char *domain)
 {
   g_autofree char *text = g_strdup_printf ("name-%d", g_test_rand_int_range (0, 3));
@@ -89,26 +132,57 @@ act_on_domain (History *history, const char *domain)
        g_variant_new_parsed ("(%s, @a{sv} {})", text));
 }
 
+/* Nobody but the service has touched the images: all that there can be to say is that a checkpoint
+ * went with the state that a revert discarded. */
+static void
+check (History *history)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant)
+      reply = service_call (history->service, SERVICE_MANAGER, "Manager", "Check", NULL, &error);
+  g_autoptr (GVariant) findings = NULL;
+
+  g_assert_no_error (error);
+  findings = g_variant_get_child_value (reply, 0);
+  for (gsize i = 0; i < g_variant_n_children (findings); i++)
+    {
+      g_autoptr (GVariant) finding = g_variant_get_child_value (findings, i);
+      g_autofree char *text = g_variant_print (finding, FALSE);
+
+      if (strstr (text, "'kind': <'checkpoint-broken'>") == NULL)
+        g_error ("finding: %s", text);
+    }
+}
+
 static void
 act_at_random (History *history)
 {
   const char *domain = pick_domain (history);
   g_autofree char *name = g_strdup_printf ("s%d", g_test_rand_int_range (0, 12));
+  const char *mode = "external";
   gboolean waits = g_test_rand_int_range (0, 3) > 0;
 
-  switch (g_test_rand_int_range (0, 8))
+  switch (g_test_rand_int_range (0, 12))
     {
     case 0:
     case 1:
     case 2:
-      act (history, domain, "Snapshots", "Create",
-           g_variant_new_parsed ("(%s, {'wait': <%b>})", name, waits));
-      break;
     case 3:
-      act_on_domain (history, domain);
+      act (history, domain, "Snapshots", "Create",
+           g_variant_new_parsed ("(%s, {'mode': <%s>, 'wait': <%b>})", name, mode, waits));
       break;
     case 4:
-      act (history, SERVICE_MANAGER, "Manager", "Check", NULL);
+      act_on_domain (history, domain);
+      break;
+    case 5:
+      check (history);
+      break;
+    case 6:
+    case 7:
+      act_on_checkpoint (history, domain, waits);
+      break;
+    case 8:
+      act_on_records (history, domain);
       break;
     default:
       act_on_snapshot (history, domain, waits);
@@ -191,11 +265,16 @@ static void
 restart (History *history)
 {
   g_autoptr (BusPicture) after = NULL;
-  g_autofree char *text_before = lasting_text (history->picture);
+  g_autofree char *text_before = NULL;
   g_autofree char *text_after = NULL;
 
+  /* The health of a domain is what the last look at its images has shown. */
+  check (history);
+  compare (history);
+  text_before = lasting_text (history->picture);
   service_stop (history->service);
   service_start (history->service, SERVICE_SYSTEM);
+  check (history);
   after = bus_picture_read (history->service->client);
   text_after = lasting_text (after);
   g_assert_cmpstr (text_before, ==, text_after);
@@ -236,8 +315,9 @@ run_history (Service *service)
   restart (&history);
   for (guint i = 0; i < G_N_ELEMENTS (history.domains); i++)
     {
-      act (&history, history.domains[i], "Domain", "Undefine",
-           g_variant_new_parsed ("({'moments': <'delete'>, 'wait': <true>},)"));
+      g_free (
+          service_call_well (service, history.domains[i], "Domain", "Undefine",
+                             g_variant_new_parsed ("({'moments': <'delete'>, 'wait': <true>},)")));
       compare (&history);
       g_free (history.domains[i]);
     }
