@@ -7,6 +7,8 @@
  */
 #include "stm-leaf-index.h"
 
+#include "stm-pointer-set.h"
+
 /* Alive is a checkpoint that can be reached, or on which an alive one stands: so one in the middle
  * of a line that is lost does not make two leaves of it. */
 typedef struct
@@ -19,7 +21,7 @@ struct _StmLeafIndex
 {
   GHashTable *nodes;   /* id, owned -> Node */
   GHashTable *leaves;  /* set of Node */
-  GHashTable *bitmaps; /* name, owned -> set of Node */
+  GHashTable *bitmaps; /* name, owned -> StmPointerSet of Node */
 };
 
 static void
@@ -31,6 +33,13 @@ free_node (gpointer data)
   g_free (node);
 }
 
+static void
+free_sharers (gpointer data)
+{
+  stm_pointer_set_clear (data);
+  g_free (data);
+}
+
 StmLeafIndex *
 stm_leaf_index_new (void)
 {
@@ -38,8 +47,7 @@ stm_leaf_index_new (void)
 
   self->nodes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_node);
   self->leaves = g_hash_table_new (NULL, NULL);
-  self->bitmaps = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                         (GDestroyNotify) g_hash_table_unref);
+  self->bitmaps = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_sharers);
 
   return self;
 }
@@ -140,16 +148,16 @@ add_bitmaps (StmLeafIndex *self, Node *node)
   for (gsize i = 0; i < node->moment->n_disks; i++)
     {
       const char *bitmap = node->moment->disks[i].bitmap;
-      GHashTable *sharers = bitmap == NULL ? NULL : g_hash_table_lookup (self->bitmaps, bitmap);
+      StmPointerSet *sharers = bitmap == NULL ? NULL : g_hash_table_lookup (self->bitmaps, bitmap);
 
       if (bitmap == NULL)
         continue;
       if (sharers == NULL)
         {
-          sharers = g_hash_table_new (NULL, NULL);
+          sharers = g_new0 (StmPointerSet, 1);
           g_hash_table_insert (self->bitmaps, g_strdup (bitmap), sharers);
         }
-      g_hash_table_add (sharers, node);
+      stm_pointer_set_add (sharers, node);
     }
 }
 
@@ -159,12 +167,12 @@ drop_bitmaps (StmLeafIndex *self, Node *node)
   for (gsize i = 0; i < node->moment->n_disks; i++)
     {
       const char *bitmap = node->moment->disks[i].bitmap;
-      GHashTable *sharers = bitmap == NULL ? NULL : g_hash_table_lookup (self->bitmaps, bitmap);
+      StmPointerSet *sharers = bitmap == NULL ? NULL : g_hash_table_lookup (self->bitmaps, bitmap);
 
       if (sharers == NULL)
         continue;
-      g_hash_table_remove (sharers, node);
-      if (g_hash_table_size (sharers) == 0)
+      stm_pointer_set_remove (sharers, node);
+      if (stm_pointer_set_size (sharers) == 0)
         g_hash_table_remove (self->bitmaps, bitmap);
     }
 }
@@ -277,16 +285,16 @@ GPtrArray *
 stm_leaf_index_sharers (const StmLeafIndex *self, const char *target, const char *bitmap)
 {
   GPtrArray *moments = new_moments ();
-  GHashTable *sharers = g_hash_table_lookup (self->bitmaps, bitmap);
-  GHashTableIter iter;
-  gpointer node;
+  const StmPointerSet *sharers = g_hash_table_lookup (self->bitmaps, bitmap);
+  StmPointerSetIter iter;
+  const Node *node;
 
   if (sharers == NULL)
     return moments;
-  g_hash_table_iter_init (&iter, sharers);
-  while (g_hash_table_iter_next (&iter, &node, NULL))
+  stm_pointer_set_iter_init (&iter, sharers);
+  while ((node = stm_pointer_set_iter_next (&iter)) != NULL)
     {
-      const StmMoment *moment = ((Node *) node)->moment;
+      const StmMoment *moment = node->moment;
       const StmMomentDisk *disk = stm_moment_find_disk (moment, target);
 
       if (disk != NULL && g_strcmp0 (disk->bitmap, bitmap) == 0)

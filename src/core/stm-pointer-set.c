@@ -1,6 +1,6 @@
 /* StmPointerSet: one pointer, or a table of them.
  *
- * Called by StmImageIndex alone, on the main loop; knows nothing of what the members are.
+ * Called by the indexes of the model, on the main loop; knows nothing of what the members are.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */

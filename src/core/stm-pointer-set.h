@@ -1,6 +1,6 @@
 /* StmPointerSet: a set of pointers that mostly has one member, and then takes no memory of its own.
  *
- * A part of what it belongs to; all zero is empty. Part of StmImageIndex, main loop only.
+ * A part of what it belongs to; all zero is empty. For the indexes of StmModel, main loop only.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
