@@ -13,8 +13,8 @@
 /* Two tables of nodes themselves, which so need no keys: a node is found by a probe. */
 typedef struct _Node
 {
-  StmSibling sibling;   /* among the children of the parent; stands first */
-  guint32 n_children;  
+  StmSibling sibling; /* among the children of the parent; stands first */
+  guint32 n_children;
   StmAncestry ancestry; /* of all nodes, on the hidden root */
   StmMoment *moment;    /* NULL for the hidden root */
   struct _Node *parent;

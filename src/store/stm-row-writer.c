@@ -6,6 +6,8 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "stm-row-writer.h"
+
 #include "stemma-error.h"
 #include "stm-row-codec.h"
 #include "stm-row-writer-private.h"

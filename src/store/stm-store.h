@@ -20,8 +20,8 @@ G_DECLARE_FINAL_TYPE (StmStore, stm_store, STM, STORE, GObject)
 typedef struct
 {
   GPtrArray
-      *changes; /* StmChange: one for each domain, with all that it has; apply them in order */
-  StmModel *model;            /* those changes, checked and applied */
+      *changes;    /* StmChange: one for each domain, with all that it has; apply them in order */
+  StmModel *model; /* those changes, checked and applied */
   GPtrArray *journal;         /* StmJournalEntry, oldest first */
   guint64 service_generation; /* that of the changes, and of a service without domains */
   char *health;               /* "ok", or why the store is read-only */
