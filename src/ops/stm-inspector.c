@@ -25,6 +25,7 @@ struct _StmInspector
   GHashTable *allocations; /* path → guint64, of the last survey */
   GPtrArray *found;        /* StmFinding, of the last check */
   GPtrArray *waiting;      /* GTask: all answered by the check that runs */
+  guint n_writing; /* changes of that check that are not on record yet, and one for itself */
 };
 
 G_DEFINE_FINAL_TYPE (StmInspector, stm_inspector, G_TYPE_OBJECT)
@@ -91,14 +92,31 @@ judge_images (StmInspector *self, const StmCheckedDomain *domain)
     }
 }
 
+/* Answers when all that was seen is on record, so that who asked sees the health that was found. */
+static void
+end_one (StmInspector *self)
+{
+  g_autoptr (GPtrArray) tasks = NULL;
+
+  if (--self->n_writing > 0)
+    return;
+  tasks = g_steal_pointer (&self->waiting);
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  g_signal_emit (self, changed_signal, 0);
+  for (guint i = 0; i < tasks->len; i++)
+    g_task_return_pointer (g_ptr_array_index (tasks, i), stm_inspector_list_findings (self),
+                           (GDestroyNotify) g_ptr_array_unref);
+}
+
 static void
 on_health_noted (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (StmChange) change = user_data;
+  g_autoptr (StmInspector) self = user_data;
   g_autoptr (GError) error = NULL;
 
   if (!stm_ledger_commit_finish (STM_LEDGER (source), result, &error))
-    g_warning ("health of the moments of domain %s: %s", change->domain_id, error->message);
+    g_warning ("the health of moments cannot be recorded: %s", error->message);
+  end_one (self);
 }
 
 /* The health as it is about to be recorded: what is found must not wait for the store. */
@@ -144,9 +162,11 @@ judge_domain (StmInspector *self, const StmCheckedDomain *domain)
   change = stm_plan_health (model, domain->survey, domain->domain_id);
   judge_images (self, domain);
   judge_moments (self, domain, change);
-  if (change != NULL)
-    stm_ledger_commit_async (self->ledger, change, STM_JOURNAL_NONE, NULL, on_health_noted,
-                             stm_change_ref (change));
+  if (change == NULL)
+    return;
+  self->n_writing++;
+  stm_ledger_commit_async (self->ledger, change, STM_JOURNAL_NONE, NULL, on_health_noted,
+                           g_object_ref (self));
 }
 
 static void
@@ -154,16 +174,12 @@ on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (StmInspector) self = user_data;
   g_autoptr (GPtrArray) domains = stm_check_finish (result, NULL);
-  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->waiting);
 
-  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  self->n_writing = 1;
   g_ptr_array_set_size (self->found, 0);
   for (guint i = 0; i < domains->len; i++)
     judge_domain (self, g_ptr_array_index (domains, i));
-  g_signal_emit (self, changed_signal, 0);
-  for (guint i = 0; i < tasks->len; i++)
-    g_task_return_pointer (g_ptr_array_index (tasks, i), stm_inspector_list_findings (self),
-                           (GDestroyNotify) g_ptr_array_unref);
+  end_one (self);
 }
 
 void

@@ -267,13 +267,27 @@ stm_run_spare (StmRun *self, const char *path)
 }
 
 static gboolean
-run_removal (StmRun *self, const StmStep *step, GError **error)
+try_removal (StmRun *self, const StmStep *step, GError **error)
 {
   if (step->kind == STM_STEP_UNTAG || step->kind == STM_STEP_UNBITMAP)
     return stm_driver_remove_mark (self->driver, step, self->policy, error);
   if (step->kind != STM_STEP_UNLINK || g_hash_table_contains (self->spared, step->image->path))
     return TRUE;
   return stm_driver_remove_image (self->driver, step, self->policy, error);
+}
+
+/* A hypervisor that was killed is no reason to leave a finding that somebody must resolve. */
+static gboolean
+run_removal (StmRun *self, const StmStep *step, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (try_removal (self, step, &local))
+    return TRUE;
+  if (g_error_matches (local, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))
+    return try_removal (self, step, error);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }
 
 gboolean

@@ -44,10 +44,9 @@ read_backing (int fd, const char *path)
 }
 
 static void
-overlay_clusters (int fd, guint8 *content, gsize length)
+overlay_clusters (int fd, guint64 l1, guint8 *content, gsize length)
 {
   gsize cluster = (gsize) 1 << read_be32 (fd, 20);
-  guint64 l1 = read_be64 (fd, 40);
   gsize per_l2 = cluster / 8;
 
   for (gsize i = 0; i * cluster < length; i++)
@@ -64,8 +63,32 @@ overlay_clusters (int fd, guint8 *content, gsize length)
     }
 }
 
+/* The L1 table of an internal snapshot, 0 when there is none of this name. */
+static guint64
+find_tag (int fd, const char *tag)
+{
+  guint32 n_tags = read_be32 (fd, 60);
+  guint64 offset = read_be64 (fd, 64);
+
+  for (guint32 i = 0; i < n_tags; i++)
+    {
+      guint32 sizes = read_be32 (fd, offset + 12);
+      guint id_size = sizes >> 16;
+      guint name_size = sizes & 0xffff;
+      guint extra = read_be32 (fd, offset + 36);
+      g_autofree char *name = g_malloc0 (name_size + 1);
+
+      g_assert_cmpint (pread (fd, name, name_size, (off_t) (offset + 40 + extra + id_size)), ==,
+                       name_size);
+      if (strcmp (name, tag) == 0)
+        return read_be64 (fd, offset);
+      offset += (40 + extra + id_size + name_size + 7) / 8 * 8;
+    }
+  return 0;
+}
+
 static void
-read_into (const char *path, guint8 *content, gsize length)
+read_into (const char *path, const char *tag, guint8 *content, gsize length)
 {
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   g_autofree char *backing = NULL;
@@ -80,8 +103,8 @@ read_into (const char *path, guint8 *content, gsize length)
     }
   backing = read_backing (fd, path);
   if (backing != NULL)
-    read_into (backing, content, length);
-  overlay_clusters (fd, content, length);
+    read_into (backing, NULL, content, length);
+  overlay_clusters (fd, tag != NULL ? find_tag (fd, tag) : read_be64 (fd, 40), content, length);
   close (fd);
 }
 
@@ -90,6 +113,22 @@ test_read_image (const char *path, gsize length)
 {
   guint8 *content = g_malloc0 (length);
 
-  read_into (path, content, length);
+  read_into (path, NULL, content, length);
+  return g_bytes_new_take (content, length);
+}
+
+GBytes *
+test_read_tag (const char *path, const char *tag, gsize length)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  gboolean is_there = fd >= 0 && find_tag (fd, tag) != 0;
+  guint8 *content = NULL;
+
+  if (fd >= 0)
+    close (fd);
+  if (!is_there)
+    return NULL;
+  content = g_malloc0 (length);
+  read_into (path, tag, content, length);
   return g_bytes_new_take (content, length);
 }

@@ -11,3 +11,5 @@
 /* The flattened content, `length` bytes, of an image whose header says qcow2 or that is raw. Aborts
  * the test on an image that cannot be read. */
 GBytes *test_read_image (const char *path, gsize length);
+/* The same at one of its internal snapshots; NULL when it has none of this name. */
+GBytes *test_read_tag (const char *path, const char *tag, gsize length);

@@ -74,11 +74,29 @@ is_settled_later (History *self, const LifeCommand *command)
   if (self->was_killed)
     return TRUE;
   return command->fault != FAULT_NONE && !command->tries_again
-         && (self->code >= 0 || command->fault == FAULT_HURT);
+         && (self->code >= 0 || command->fault == FAULT_HURT
+             || command->fault == FAULT_KILL_ENDPOINT);
+}
+
+static gboolean
+is_allowed (int code, const int *allowed_errors)
+{
+  for (guint i = 0; allowed_errors[i] >= 0; i++)
+    if (allowed_errors[i] == code)
+      return TRUE;
+  return FALSE;
 }
 
 void
 history_step (History *self, const LifeCommand *command, int allowed_error)
+{
+  const int allowed_errors[] = { allowed_error, -1 };
+
+  history_step_or (self, command, allowed_errors);
+}
+
+void
+history_step_or (History *self, const LifeCommand *command, const int *allowed_errors)
 {
   World *before = self->world;
   World *after = world_copy (before);
@@ -87,6 +105,11 @@ history_step (History *self, const LifeCommand *command, int allowed_error)
   set_last (self, life_run (self->directory, command));
   self->was_killed = self->last->was_killed;
   self->code = self->last->code;
+  if (command->fault != FAULT_NONE)
+    {
+      world_shake (before);
+      world_shake (after);
+    }
   g_string_append_printf (self->log,
                           "# verb %d '%s' keep %s discard %d scope %d disk %s fault %d %s "
                           "%u -> %d %s\n",
@@ -104,7 +127,7 @@ history_step (History *self, const LifeCommand *command, int allowed_error)
       history_look (self);
       return;
     }
-  if (self->code >= 0 && self->code != allowed_error)
+  if (self->code >= 0 && !is_allowed (self->code, allowed_errors))
     history_fail (self, self->last->message);
   if (self->code >= 0)
     {

@@ -51,6 +51,8 @@ void history_run_tool (const char *const *argv);
  * `allowed_error` (-1: none) and everything as before. After a fault the service is started again
  * and the world must be as before or as after. */
 void history_step (History *self, const LifeCommand *command, int allowed_error);
+/* The same with several errors, ended by -1. */
+void history_step_or (History *self, const LifeCommand *command, const int *allowed_errors);
 /* Runs a command and the one beside it: each is done or refused. */
 void history_step_two (History *self, const LifeCommand *command);
 /* A life that does nothing shows the world as it is expected. */

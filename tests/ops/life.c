@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "life.h"
+#include "life-private.h"
 
 #include "stemma-error.h"
 #include "stm-qemu-driver.h"
@@ -16,7 +16,6 @@
 
 #define LIFE_SECONDS 60
 
-#define DOMAIN "vm"
 #define KILL_AGAIN_NANOSECONDS 500000
 
 typedef struct
@@ -150,32 +149,39 @@ on_resolving (GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static const char *
-domain_id (Life *life)
+id_of (Life *life, const char *name, StmMomentKind kind)
 {
-  const StmDomain *domain = stm_model_find_domain (stm_registry_get_model (life->registry), DOMAIN);
-
-  return domain != NULL ? domain->id : NULL;
-}
-
-static const char *
-id_of (Life *life, const char *name)
-{
-  const char *domain = domain_id (life);
+  const char *domain = life_domain_id (life->registry);
   const StmTree *tree;
   const StmMoment *moment = NULL;
 
   if (domain != NULL)
     {
-      tree = stm_model_tree (stm_registry_get_model (life->registry), domain, STM_MOMENT_SNAPSHOT);
+      tree = stm_model_tree (stm_registry_get_model (life->registry), domain, kind);
       moment = stm_tree_find (tree, name);
     }
   return moment != NULL ? moment->id : "00000000000000000000000000000000";
 }
 
 static StmOp *
+make_create (const char *domain, const LifeCommand *command)
+{
+  const char *disks[] = { command->disk, NULL };
+  const StmDiskChoice choice = { .target = command->internal, .mode = STM_MODE_INTERNAL };
+
+  return stm_op_create_new (domain, &(StmCreateRequest){ .name = command->name,
+                                                         .description = "",
+                                                         .disks = command->disk ? disks : NULL,
+                                                         .mode = command->mode,
+                                                         .choices = &choice,
+                                                         .n_choices = command->internal != NULL,
+                                                         .checkpoint = command->checkpoint });
+}
+
+static StmOp *
 make_op (Life *life, const LifeCommand *command, GError **error)
 {
-  const char *known = domain_id (life);
+  const char *known = life_domain_id (life->registry);
   const char *domain = known != NULL ? known : "00000000000000000000000000000000";
   const char *disks[] = { command->disk, NULL };
 
@@ -184,19 +190,31 @@ make_op (Life *life, const LifeCommand *command, GError **error)
     case LIFE_DEFINE:
       return stm_op_define_new (command->name, error);
     case LIFE_CREATE:
-      return stm_op_create_new (domain,
-                                &(StmCreateRequest){ .name = command->name,
-                                                     .description = "",
-                                                     .disks = command->disk ? disks : NULL });
+      return make_create (domain, command);
+    case LIFE_CREATE_CHECKPOINT:
+      return stm_op_create_checkpoint_new (
+          domain, &(StmCreateCheckpointRequest){ .name = command->name,
+                                                 .description = "",
+                                                 .disks = command->disk ? disks : NULL });
+    case LIFE_DELETE_CHECKPOINT:
+      return stm_op_delete_checkpoint_new (
+          domain,
+          &(StmDeleteRequest){ .moment_id = id_of (life, command->name, STM_MOMENT_CHECKPOINT),
+                               .scope = command->scope });
+    case LIFE_FORGET:
+    case LIFE_REDEFINE:
+      return stm_op_forget_all_new (domain, command->scope);
     case LIFE_REVERT:
-      return stm_op_revert_new (domain,
-                                &(StmRevertRequest){ .moment_id = id_of (life, command->name),
-                                                     .keep = command->keep,
-                                                     .discards = command->discards });
+      return stm_op_revert_new (
+          domain,
+          &(StmRevertRequest){ .moment_id = id_of (life, command->name, STM_MOMENT_SNAPSHOT),
+                               .keep = command->keep,
+                               .discards = command->discards });
     case LIFE_DELETE:
       return stm_op_delete_new (
           domain,
-          &(StmDeleteRequest){ .moment_id = id_of (life, command->name), .scope = command->scope });
+          &(StmDeleteRequest){ .moment_id = id_of (life, command->name, STM_MOMENT_SNAPSHOT),
+                               .scope = command->scope });
     case LIFE_UNDEFINE:
       return stm_op_undefine_new (domain, &(StmUndefineRequest){ .moments = command->scope });
     case LIFE_LOOK:
@@ -214,20 +232,6 @@ is_any_job_running (Life *life)
     if (!stm_job_is_ended (g_ptr_array_index (jobs, i)))
       return TRUE;
   return FALSE;
-}
-
-static void
-tell_moment (Life *life, const StmTree *tree, const StmMoment *moment)
-{
-  const StmMoment *parent = moment->parent != NULL ? stm_tree_get (tree, moment->parent) : NULL;
-
-  g_key_file_set_string (life->out, moment->name, "parent", parent != NULL ? parent->name : "");
-  g_key_file_set_string (life->out, moment->name, "state",
-                         stm_moment_state_to_word (moment->state));
-  for (gsize i = 0; i < moment->n_disks; i++)
-    if (moment->disks[i].frozen != NULL)
-      g_key_file_set_string (life->out, moment->name, moment->disks[i].target,
-                             moment->disks[i].frozen);
 }
 
 static void
@@ -250,49 +254,6 @@ check (Life *life)
   g_assert_no_error (call.error);
 }
 
-static void
-tell_findings (Life *life)
-{
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  for (guint i = 0; i < life->findings->len; i++)
-    {
-      const StmFinding *finding = g_ptr_array_index (life->findings, i);
-
-      g_string_append_printf (text, "%s: %s; ", finding->kind, finding->text);
-    }
-  g_key_file_set_string (life->out, "domain", "findings", text->str);
-}
-
-static void
-tell (Life *life)
-{
-  const StmModel *model = stm_registry_get_model (life->registry);
-  const char *id = domain_id (life);
-  const StmTree *tree;
-  const StmMoment *current;
-  g_autoptr (GPtrArray) moments = NULL;
-
-  check (life);
-  tell_findings (life);
-  g_key_file_set_string (life->out, "result", "health", stm_registry_get_health (life->registry));
-  if (id == NULL)
-    return;
-  tree = stm_model_tree (model, id, STM_MOMENT_SNAPSHOT);
-  current = stm_tree_current (tree) != NULL ? stm_tree_get (tree, stm_tree_current (tree)) : NULL;
-  g_key_file_set_string (life->out, "domain", "current", current != NULL ? current->name : "");
-  for (gsize i = 0; i < stm_model_get_domain (model, id)->n_disks; i++)
-    {
-      const StmDisk *disk = &stm_model_get_domain (model, id)->disks[i];
-      g_autofree char *key = g_strconcat ("source.", disk->target, NULL);
-
-      g_key_file_set_string (life->out, "domain", key, disk->source);
-    }
-  moments = stm_tree_subtree (tree, NULL);
-  for (guint i = 0; i < moments->len; i++)
-    tell_moment (life, tree, g_ptr_array_index (moments, i));
-}
-
 /* What came of it; only codes of ours, whatever went wrong. */
 static void
 tell_call (Life *life, const Call *call, const char *code, const char *message)
@@ -312,6 +273,42 @@ submit (const LifeCommand *command, Call *call)
     call->is_over = TRUE;
   else
     stm_registry_submit_async (call->life->registry, op, &(StmCaller){ 0 }, on_submitted, call);
+}
+
+/* After everything of the kind was forgotten. */
+static void
+redefine (Life *life, const char *const *documents, const char *current)
+{
+  Call call = { .life = life };
+  g_autoptr (StmOp) op = stm_op_redefine_new (
+      life_domain_id (life->registry),
+      &(StmRedefineRequest){
+          .kind = life->command->scope, .documents = documents, .fd = -1, .current = current });
+
+  stm_registry_submit_async (life->registry, op, &(StmCaller){ 0 }, on_submitted, &call);
+  wait_for (&call);
+  tell_call (life, &call, "code", "message");
+  g_clear_error (&call.error);
+}
+
+static void
+forget_and_redefine (Life *life)
+{
+  const char *id = life_domain_id (life->registry);
+  g_auto (GStrv) documents = life_print_documents (life->registry, id, life->command->scope);
+  const StmTree *tree = stm_model_tree (stm_registry_get_model (life->registry), id,
+                                        life->command->scope);
+  const char *current_id = stm_tree_current (tree);
+  const StmMoment *current = current_id != NULL ? stm_tree_get (tree, current_id) : NULL;
+  g_autofree char *name = current != NULL ? g_strdup (current->name) : NULL;
+  Call call = { .life = life };
+
+  submit (life->command, &call);
+  wait_for (&call);
+  tell_call (life, &call, "code", "message");
+  if (call.error == NULL && documents[0] != NULL)
+    redefine (life, (const char *const *) documents, name);
+  g_clear_error (&call.error);
 }
 
 static void
@@ -369,12 +366,16 @@ live (const char *directory, const LifeCommand *command, const char *report)
   while (is_any_job_running (&life))
     g_main_context_iteration (NULL, TRUE);
   stm_registry_set_phase_hook (life.registry, on_phase, (gpointer) command);
-  run_commands (&life);
+  if (command->verb == LIFE_REDEFINE)
+    forget_and_redefine (&life);
+  else
+    run_commands (&life);
   if (command->mend != NULL)
     command->mend (command->data);
   if (command->tries_again)
     retry_unsettled (&life);
-  tell (&life);
+  check (&life);
+  life_tell (life.registry, life.findings, life.out);
   g_assert_true (g_key_file_save_to_file (life.out, report, NULL));
   stm_registry_close_sync (life.registry);
   g_clear_object (&life.registry);

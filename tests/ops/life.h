@@ -15,6 +15,10 @@ typedef enum
   LIFE_REVERT,
   LIFE_DELETE,
   LIFE_UNDEFINE,
+  LIFE_CREATE_CHECKPOINT,
+  LIFE_DELETE_CHECKPOINT,
+  LIFE_FORGET,   /* all moments of the kind `scope` */
+  LIFE_REDEFINE, /* forget all of the kind `scope`, then all of them again from their documents */
 } LifeVerb;
 
 typedef enum
@@ -34,11 +38,14 @@ typedef void (*LifeCall) (gpointer data);
 typedef struct LifeCommand
 {
   LifeVerb verb;
-  const char *name;  /* of the snapshot; the XML for define */
-  const char *disk;  /* create: only this disk; NULL: all */
-  const char *keep;  /* revert */
-  gboolean discards; /* revert */
-  int scope;         /* delete: StmDeleteScope; undefine: StmMomentsChoice */
+  const char *name;       /* of the snapshot; the XML for define */
+  const char *disk;       /* create: only this disk; NULL: all */
+  int mode;               /* create: StmDiskMode of all disks, 0 for the default */
+  const char *internal;   /* create: this disk internal, the other by `mode` */
+  const char *checkpoint; /* create: made with it */
+  const char *keep;       /* revert */
+  gboolean discards;      /* revert */
+  int scope;              /* delete: StmDeleteScope; undefine: StmMomentsChoice */
   Fault fault;
   const char *phase; /* "delete:intent" */
   guint delay;
@@ -56,8 +63,10 @@ typedef struct
   char *message;
   int beside_code; /* as `code` */
   GKeyFile *seen;  /* what the service showed at its end; NULL when it was killed. Groups "domain"
-                    * (current, source.<target>, findings), "result" (health of the service) and one
-                    * per snapshot by name  (parent, state, <target> = frozen image) */
+                    * (current, source.<target>, findings), "result" (health of the service), one per
+                    * snapshot by name (parent, state, <target> = frozen image, tag.<target>), and
+                    * one per checkpoint as "checkpoint <name>" (parent, health, <target> = home,
+                    * bitmap.<target>) */
 } LifeResult;
 
 LifeResult *life_run (const char *directory, const LifeCommand *command);

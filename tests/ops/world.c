@@ -17,7 +17,10 @@ snap_free (Snap *snap)
   g_free (snap->name);
   g_free (snap->parent);
   for (guint i = 0; i < N_DISKS; i++)
-    g_clear_pointer (&snap->content[i], g_bytes_unref);
+    {
+      g_clear_pointer (&snap->content[i], g_bytes_unref);
+      g_clear_pointer (&snap->reach[i], g_hash_table_unref);
+    }
   g_free (snap);
 }
 
@@ -32,6 +35,17 @@ add_snap (World *self, const char *name, const char *parent)
   return snap;
 }
 
+static void
+check_free (gpointer data)
+{
+  Check *check = data;
+
+  g_free (check->name);
+  for (guint i = 0; i < N_DISKS; i++)
+    g_clear_pointer (&check->content[i], g_bytes_unref);
+  g_free (check);
+}
+
 World *
 world_new (void)
 {
@@ -39,8 +53,12 @@ world_new (void)
 
   self->snaps = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) snap_free);
   self->current = g_strdup ("");
+  self->checks = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, check_free);
   for (guint i = 0; i < N_DISKS; i++)
-    self->disk[i] = g_bytes_new_take (g_malloc0 (DISK_BYTES), DISK_BYTES);
+    {
+      self->disk[i] = g_bytes_new_take (g_malloc0 (DISK_BYTES), DISK_BYTES);
+      self->reach[i] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    }
   return self;
 }
 
@@ -58,7 +76,10 @@ world_copy (const World *self)
       Snap *to = add_snap (copy, from->name, from->parent);
 
       for (guint i = 0; i < N_DISKS; i++)
-        to->content[i] = from->content[i] != NULL ? g_bytes_ref (from->content[i]) : NULL;
+        {
+          to->content[i] = from->content[i] != NULL ? g_bytes_ref (from->content[i]) : NULL;
+          to->reach[i] = world_reach_copy (from->reach[i]);
+        }
     }
   g_free (copy->current);
   copy->current = g_strdup (self->current);
@@ -67,6 +88,7 @@ world_copy (const World *self)
       g_bytes_unref (copy->disk[i]);
       copy->disk[i] = g_bytes_ref (self->disk[i]);
     }
+  world_copy_checkpoints (copy, self);
   return copy;
 }
 
@@ -75,8 +97,12 @@ world_free (World *self)
 {
   g_hash_table_unref (self->snaps);
   g_free (self->current);
+  g_hash_table_unref (self->checks);
   for (guint i = 0; i < N_DISKS; i++)
-    g_bytes_unref (self->disk[i]);
+    {
+      g_bytes_unref (self->disk[i]);
+      g_hash_table_unref (self->reach[i]);
+    }
   g_free (self);
 }
 
@@ -109,7 +135,10 @@ freeze (World *self, const char *name, const char *only, const Snap *like)
   for (guint i = 0; i < N_DISKS; i++)
     if ((only == NULL || g_str_equal (only, targets[i]))
         && (like == NULL || like->content[i] != NULL))
-      snap->content[i] = g_bytes_ref (self->disk[i]);
+      {
+        snap->content[i] = g_bytes_ref (self->disk[i]);
+        snap->reach[i] = world_reach_copy (self->reach[i]);
+      }
   return snap;
 }
 
@@ -148,6 +177,8 @@ revert (World *self, const LifeCommand *command)
       {
         g_bytes_unref (self->disk[i]);
         self->disk[i] = g_bytes_ref (target->content[i]);
+        g_hash_table_unref (self->reach[i]);
+        self->reach[i] = world_reach_copy (target->reach[i]);
       }
   set_current (self, command->name);
 }
@@ -203,6 +234,20 @@ static void delete (World *self, const LifeCommand *command)
     remove_one (self, g_ptr_array_index (gone, i));
 }
 
+static void
+forget (World *self, int kind)
+{
+  if (kind == STM_MOMENT_SNAPSHOT)
+    {
+      g_hash_table_remove_all (self->snaps);
+      set_current (self, "");
+      return;
+    }
+  g_hash_table_remove_all (self->checks);
+  for (guint i = 0; i < N_DISKS; i++)
+    g_hash_table_remove_all (self->reach[i]);
+}
+
 void
 world_apply (World *self, const LifeCommand *command)
 {
@@ -211,6 +256,17 @@ world_apply (World *self, const LifeCommand *command)
     case LIFE_CREATE:
       freeze (self, command->name, command->disk, NULL);
       set_current (self, command->name);
+      if (command->checkpoint != NULL)
+        world_add_checkpoint (self, command->checkpoint, command->disk);
+      break;
+    case LIFE_CREATE_CHECKPOINT:
+      world_add_checkpoint (self, command->name, command->disk);
+      break;
+    case LIFE_DELETE_CHECKPOINT:
+      world_forget_checkpoint (self, command->name);
+      break;
+    case LIFE_FORGET:
+      forget (self, command->scope);
       break;
     case LIFE_REVERT:
       revert (self, command);
@@ -224,7 +280,8 @@ world_apply (World *self, const LifeCommand *command)
 }
 
 static char *
-compare_content (const char *what, const char *target, const char *path, GBytes *expected)
+compare_content (const char *what, const char *target, const char *path, const char *tag,
+                 GBytes *expected)
 {
   g_autoptr (GBytes) found = NULL;
 
@@ -232,7 +289,9 @@ compare_content (const char *what, const char *target, const char *path, GBytes 
     return (path == NULL) == (expected == NULL)
                ? NULL
                : g_strdup_printf ("%s %s: %s", what, target, path ? path : "not part of it");
-  found = test_read_image (path, DISK_BYTES);
+  found = tag != NULL ? test_read_tag (path, tag, DISK_BYTES) : test_read_image (path, DISK_BYTES);
+  if (found == NULL)
+    return g_strdup_printf ("%s %s: %s has no tag %s", what, target, path, tag);
   return g_bytes_equal (found, expected)
              ? NULL
              : g_strdup_printf ("%s %s: bytes of %s differ", what, target, path);
@@ -253,13 +312,16 @@ compare_snap (const Snap *snap, GKeyFile *seen)
     {
       g_autofree char *path = g_key_file_get_string (seen, snap->name, targets[i], NULL);
 
-      difference = compare_content (snap->name, targets[i], path, snap->content[i]);
+      g_autofree char *key = g_strconcat ("tag.", targets[i], NULL);
+      g_autofree char *tag = g_key_file_get_string (seen, snap->name, key, NULL);
+
+      difference = compare_content (snap->name, targets[i], path, tag, snap->content[i]);
     }
   return difference;
 }
 
 char *
-world_compare (const World *self, GKeyFile *seen)
+world_compare (World *self, GKeyFile *seen)
 {
   g_autofree char *current = g_key_file_get_string (seen, "domain", "current", NULL);
   g_autofree char *findings = g_key_file_get_string (seen, "domain", "findings", NULL);
@@ -273,8 +335,9 @@ world_compare (const World *self, GKeyFile *seen)
     return g_strdup_printf ("findings: %s", findings);
   if (g_strcmp0 (current, self->current) != 0)
     return g_strdup_printf ("current '%s', not '%s'", current, self->current);
-  if (n_groups != g_hash_table_size (self->snaps) + 2)
-    return g_strdup_printf ("%zu snapshots, not %u", n_groups - 2, g_hash_table_size (self->snaps));
+  if (n_groups != g_hash_table_size (self->snaps) + g_hash_table_size (self->checks) + 2)
+    return g_strdup_printf ("%zu moments, not %u and %u", n_groups - 2,
+                            g_hash_table_size (self->snaps), g_hash_table_size (self->checks));
   g_hash_table_iter_init (&iter, self->snaps);
   while (difference == NULL && g_hash_table_iter_next (&iter, NULL, &value))
     difference = compare_snap (value, seen);
@@ -283,7 +346,7 @@ world_compare (const World *self, GKeyFile *seen)
       g_autofree char *key = g_strconcat ("source.", targets[i], NULL);
       g_autofree char *path = g_key_file_get_string (seen, "domain", key, NULL);
 
-      difference = compare_content ("disk", targets[i], path, self->disk[i]);
+      difference = compare_content ("disk", targets[i], path, NULL, self->disk[i]);
     }
-  return difference;
+  return difference != NULL ? difference : world_compare_checkpoints (self, seen);
 }

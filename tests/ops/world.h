@@ -13,21 +13,35 @@
 typedef struct
 {
   char *name;
-  char *parent;             /* "" for a root */
-  GBytes *content[N_DISKS]; /* NULL: the disk is not part of it */
+  char *parent;               /* "" for a root */
+  GBytes *content[N_DISKS];   /* NULL: the disk is not part of it */
+  GHashTable *reach[N_DISKS]; /* names of the checkpoints that measured then; a set */
 } Snap;
+
+typedef struct
+{
+  char *name;
+  GBytes *content[N_DISKS]; /* when it was made; NULL: the disk is not part of it */
+  gboolean is_shaken;       /* a fault may have broken it */
+} Check;
 
 typedef struct
 {
   GHashTable *snaps; /* name → Snap */
   char *current;     /* "" for none */
   GBytes *disk[N_DISKS];
+  GHashTable *checks;         /* name → Check */
+  GHashTable *reach[N_DISKS]; /* names of the checkpoints that measure the disk now; a set */
+  guint n_measured;           /* checkpoints whose bitmaps were held against the bytes */
 } World;
 
 World *world_new (void);
 World *world_copy (const World *self);
 void world_free (World *self);
 char *world_pick (const World *self, GRand *rand); /* a snapshot's name, NULL when there is none */
+char *world_pick_checkpoint (const World *self, GRand *rand);
+/* A fault may have left images open. */
+void world_shake (World *self);
 
 void world_write (World *self, guint disk, gsize offset, gsize length, guint8 byte);
 /* The world after a command that succeeded. */
@@ -36,6 +50,13 @@ void world_apply (World *self, const LifeCommand *command);
 gboolean world_loses (const World *self, const char *name);
 
 /* NULL when what the service showed, and the bytes on disk, are this world; else what differs. */
-char *world_compare (const World *self, GKeyFile *seen);
+char *world_compare (World *self, GKeyFile *seen);
+
+/* world-checkpoints.c, for world.c. */
+Check *world_add_checkpoint (World *self, const char *name, const char *only);
+void world_copy_checkpoints (World *to, const World *from);
+char *world_compare_checkpoints (World *self, GKeyFile *seen);
+GHashTable *world_reach_copy (GHashTable *reach);
+void world_forget_checkpoint (World *self, const char *name);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (World, world_free)

@@ -1,0 +1,272 @@
+/* Random histories with everything that a machine that is off can have, on two real disks against
+ * an independent model: writes, external, internal and mixed snapshots, checkpoints, reverts,
+ * deletions, forgetting and redefining from documents, kills of the service and of its QEMU. After
+ * each step the bytes of every snapshot and of both disks are compared, and the bitmaps of every
+ * checkpoint that is said to be in order are held against the bytes that have changed since it was
+ * made.
+ *
+ * STEMMA_TEST_HISTORIES says how many (default below), STEMMA_TEST_SEED where to begin.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "history.h"
+#include "stemma-error.h"
+#include "stm-request.h"
+
+#define DEFAULT_HISTORIES 80
+#define MAX_STEPS 12
+#define CLUSTER 65536
+
+/* What a revert may be refused with besides: the rules on tags under overlays, and on bitmaps. */
+static const int no_revert[] = { STEMMA_ERROR_HAS_MOMENTS,   STEMMA_ERROR_IN_USE,
+                                 STEMMA_ERROR_HAS_CHILDREN,  STEMMA_ERROR_UNSAVED_STATE,
+                                 STEMMA_ERROR_NOT_SUPPORTED, -1 };
+static const int no_checkpoint[] = { STEMMA_ERROR_AMBIGUOUS_PARENT, -1 };
+static const int nothing[] = { -1 };
+
+/* That each kind of step was carried out, not only refused. */
+typedef struct
+{
+  guint n_done[LIFE_REDEFINE + 1];
+  guint n_internal_reverts;
+  guint n_measured;
+} Tally;
+
+static void
+write_somewhere (History *self)
+{
+  gsize offset = history_below (self, DISK_BYTES / CLUSTER) * CLUSTER;
+  gsize wanted = (1 + history_below (self, 3)) * CLUSTER / 2;
+  gsize length = MIN (wanted, DISK_BYTES - offset);
+
+  history_write (self, history_below (self, N_DISKS), offset, length,
+                 (guint8) (1 + history_below (self, 255)));
+}
+
+static void
+choose_fault (History *self, LifeCommand *command, const char *operation, char **phase)
+{
+  static const char *const phases[] = { "intent", "step-1", "step-2", "cleanup", "done" };
+
+  switch (history_below (self, 8))
+    {
+    case 0:
+      command->fault = FAULT_KILL_AT_PHASE;
+      *phase = g_strdup_printf ("%s:%s", operation,
+                                phases[history_below (self, G_N_ELEMENTS (phases))]);
+      command->phase = *phase;
+      break;
+    case 1:
+      command->fault = FAULT_KILL_SERVICE;
+      command->delay = history_below (self, 120000);
+      break;
+    case 2:
+      command->fault = FAULT_KILL_ENDPOINT;
+      command->delay = history_below (self, 120000);
+      break;
+    default:
+      command->fault = FAULT_NONE;
+      break;
+    }
+}
+
+static void
+step (History *self, const LifeCommand *command, const int *allowed_errors, Tally *tally)
+{
+  history_step_or (self, command, allowed_errors);
+  if (self->code < 0 && !self->was_killed)
+    tally->n_done[command->verb]++;
+}
+
+static void
+create_snapshot (History *self, Tally *tally)
+{
+  g_autofree char *name = g_strdup_printf ("s%u", ++self->n_names);
+  g_autofree char *checkpoint = NULL;
+  g_autofree char *phase = NULL;
+  LifeCommand command = { .verb = LIFE_CREATE, .name = name };
+
+  switch (history_below (self, 4))
+    {
+    case 0:
+      command.mode = STM_MODE_INTERNAL;
+      break;
+    case 1:
+      command.internal = history_below (self, 2) == 0 ? "vda" : "vdb";
+      break;
+    default:
+      break;
+    }
+  if (history_below (self, 4) == 0)
+    command.checkpoint = checkpoint = g_strdup_printf ("c%u", self->n_names);
+  choose_fault (self, &command, "create", &phase);
+  step (self, &command, command.checkpoint != NULL ? no_checkpoint : nothing, tally);
+}
+
+static gboolean
+is_internal (History *self, const char *name)
+{
+  g_autofree char *tag = g_key_file_get_string (self->last->seen, name, "tag.vda", NULL);
+  g_autofree char *other = g_key_file_get_string (self->last->seen, name, "tag.vdb", NULL);
+
+  return tag != NULL || other != NULL;
+}
+
+static void
+revert_to_one (History *self, Tally *tally)
+{
+  g_autofree char *name = world_pick (self->world, self->rand);
+  g_autofree char *keep = NULL;
+  g_autofree char *phase = NULL;
+  LifeCommand command = { .verb = LIFE_REVERT, .name = name };
+  guint choice = history_below (self, 3);
+  gboolean goes_to_tag = name != NULL && is_internal (self, name);
+
+  if (name == NULL)
+    return;
+  if (choice == 0)
+    command.keep = keep = g_strdup_printf ("k%u", ++self->n_names);
+  command.discards = choice == 1;
+  choose_fault (self, &command, "revert", &phase);
+  if (choice == 2 && world_loses (self->world, name))
+    {
+      command.fault = FAULT_NONE;
+      step (self, &command, no_revert, tally);
+      if (self->code < 0)
+        history_fail (self, "a revert lost bytes without a word");
+      return;
+    }
+  step (self, &command, no_revert, tally);
+  if (goes_to_tag && self->code < 0 && !self->was_killed)
+    tally->n_internal_reverts++;
+}
+
+static void
+delete_one (History *self, Tally *tally)
+{
+  g_autofree char *name = world_pick (self->world, self->rand);
+  g_autofree char *phase = NULL;
+  LifeCommand command = { .verb = LIFE_DELETE, .name = name };
+
+  if (name == NULL)
+    return;
+  command.scope = (int) (history_below (self, 4) < 2 ? 0 : history_below (self, 3));
+  choose_fault (self, &command, "delete", &phase);
+  step (self, &command, nothing, tally);
+}
+
+static void
+create_checkpoint (History *self, Tally *tally)
+{
+  g_autofree char *name = g_strdup_printf ("c%u", ++self->n_names);
+  g_autofree char *phase = NULL;
+  LifeCommand command = { .verb = LIFE_CREATE_CHECKPOINT, .name = name };
+
+  if (history_below (self, 4) == 0)
+    command.disk = history_below (self, 2) == 0 ? "vda" : "vdb";
+  choose_fault (self, &command, "create-checkpoint", &phase);
+  step (self, &command, no_checkpoint, tally);
+}
+
+static void
+delete_checkpoint (History *self, Tally *tally)
+{
+  g_autofree char *name = world_pick_checkpoint (self->world, self->rand);
+  g_autofree char *phase = NULL;
+  LifeCommand command = { .verb = LIFE_DELETE_CHECKPOINT, .name = name };
+
+  if (name == NULL)
+    return;
+  choose_fault (self, &command, "delete-checkpoint", &phase);
+  step (self, &command, nothing, tally);
+}
+
+static void
+change_records (History *self, Tally *tally)
+{
+  LifeCommand command = { .verb = history_below (self, 4) == 0 ? LIFE_FORGET : LIFE_REDEFINE,
+                          .name = "",
+                          .scope = (int) history_below (self, STM_N_MOMENT_KINDS) };
+
+  step (self, &command, nothing, tally);
+}
+
+static void
+take_step (History *self, Tally *tally)
+{
+  if (history_below (self, 3) != 0)
+    write_somewhere (self);
+  switch (history_below (self, 12))
+    {
+    case 0:
+    case 1:
+    case 2:
+      revert_to_one (self, tally);
+      break;
+    case 3:
+    case 4:
+      delete_one (self, tally);
+      break;
+    case 5:
+    case 6:
+      create_checkpoint (self, tally);
+      break;
+    case 7:
+      delete_checkpoint (self, tally);
+      break;
+    case 8:
+      change_records (self, tally);
+      break;
+    default:
+      create_snapshot (self, tally);
+      break;
+    }
+}
+
+static void
+run_history (guint32 seed, Tally *tally)
+{
+  History *self = history_begin (seed);
+  guint n_steps = 4 + history_below (self, MAX_STEPS - 4);
+
+  for (guint i = 0; i < n_steps; i++)
+    take_step (self, tally);
+  tally->n_measured += self->world->n_measured;
+  history_end (self);
+}
+
+static void
+test_histories (void)
+{
+  const char *count = g_getenv ("STEMMA_TEST_HISTORIES");
+  const char *seed = g_getenv ("STEMMA_TEST_SEED");
+  guint n = count != NULL ? (guint) atoi (count) : DEFAULT_HISTORIES;
+  guint32 first = seed != NULL ? (guint32) atoi (seed) : g_random_int () % 1000000000;
+  Tally tally = { 0 };
+
+  g_test_message ("%u histories from seed %u", n, first);
+  for (guint i = 0; i < n; i++)
+    run_history (first + i, &tally);
+  g_test_message (
+      "done: %u snapshots, %u reverts (%u to tags), %u deletions, %u checkpoints and %u "
+      "of them deleted, %u times forgotten, %u redefined; %u measures",
+      tally.n_done[LIFE_CREATE], tally.n_done[LIFE_REVERT], tally.n_internal_reverts,
+      tally.n_done[LIFE_DELETE], tally.n_done[LIFE_CREATE_CHECKPOINT],
+      tally.n_done[LIFE_DELETE_CHECKPOINT], tally.n_done[LIFE_FORGET], tally.n_done[LIFE_REDEFINE],
+      tally.n_measured);
+  if (n < DEFAULT_HISTORIES)
+    return;
+  for (guint verb = LIFE_CREATE; verb < G_N_ELEMENTS (tally.n_done); verb++)
+    if (verb != LIFE_UNDEFINE)
+      g_assert_cmpuint (tally.n_done[verb], >, 0);
+  g_assert_cmpuint (tally.n_internal_reverts, >, 0);
+  g_assert_cmpuint (tally.n_measured, >, n);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/ops/mixed-histories/bytes-and-bitmaps-are-as-the-model-says", test_histories);
+  return g_test_run ();
+}
