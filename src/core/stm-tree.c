@@ -285,11 +285,12 @@ judge_busy (StmTree *self, Node *node)
 static void
 replace_moment (StmTree *self, Node *node, const StmMoment *moment)
 {
-  g_autoptr (StmMoment) replaced = node->moment;
+  StmMoment *replaced = node->moment;
 
   forget_name (self, node);
   /* Of the same id, so the node stays where it is in its table. */
   node->moment = stm_moment_ref (moment);
+  stm_moment_unref (replaced);
 }
 
 static Node *
