@@ -389,10 +389,22 @@ read_disks (StmDomainXml *self, const xmlNode *root, GError **error)
   return TRUE;
 }
 
+static gboolean
+looks_into (const char *parent, const char *name)
+{
+  static const char *const of_domain[] = {
+    "name", "uuid", "title", "description", "devices", NULL
+  };
+
+  if (strcmp (parent, "devices") == 0)
+    return strcmp (name, "disk") == 0;
+  return strcmp (parent, "domain") != 0 || g_strv_contains (of_domain, name);
+}
+
 StmDomainXml *
 stm_domain_xml_parse (const char *text, GError **error)
 {
-  g_autoptr (xmlDoc) doc = stm_xml_parse (text, "domain", error);
+  g_autoptr (xmlDoc) doc = stm_xml_parse_parts (text, "domain", looks_into, error);
   g_autoptr (StmDomainXml) self = NULL;
   const xmlNode *root;
 

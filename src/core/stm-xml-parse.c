@@ -29,9 +29,15 @@
 
 #define XINCLUDE_NAMESPACE "http://www.w3.org/2001/XInclude"
 
+/* The depths of elements that can be left without content: below the root, and below those. */
+#define FIRST_PRUNED 2
+#define LAST_PRUNED 3
+
 typedef struct
 {
+  StmXmlLooksInto looks_into; /* NULL: into everything */
   guint depth;
+  guint pruned; /* the depth of the element whose content is left out; 0: none */
   guint nodes;
   char *refusal; /* what is wrong, the first thing found; NULL while all is well */
   int line;
@@ -60,6 +66,24 @@ refuse (void *context, char *refusal)
   xmlStopParser (context);
 }
 
+/* Whether what comes now is to be built. */
+static gboolean
+is_wanted (void *context)
+{
+  return guard_of (context)->pruned == 0;
+}
+
+/* Whether the element that begins, at a depth that is counted already, is to be left empty. */
+static gboolean
+is_to_prune (void *context, const xmlChar *name)
+{
+  const Guard *guard = guard_of (context);
+  const xmlNode *parent = ((xmlParserCtxt *) context)->node;
+
+  return guard->looks_into != NULL && guard->depth >= FIRST_PRUNED && guard->depth <= LAST_PRUNED
+         && parent != NULL && !guard->looks_into ((const char *) parent->name, (const char *) name);
+}
+
 static gboolean
 count_node (void *context)
 {
@@ -82,6 +106,14 @@ on_start_element (void *context, const xmlChar *name, const xmlChar *prefix, con
     refuse (context, g_strdup_printf ("elements nested deeper than %d", MAX_DEPTH));
   else if (g_strcmp0 ((const char *) uri, XINCLUDE_NAMESPACE) == 0)
     refuse (context, g_strdup ("XInclude is not allowed"));
+  else if (!is_wanted (context))
+    return;
+  else if (is_to_prune (context, name))
+    {
+      guard->pruned = guard->depth;
+      xmlSAX2StartElementNs (context, name, prefix, uri, n_namespaces, namespaces,
+                             /* nb_attributes= */ 0, /* nb_defaulted= */ 0, /* attributes= */ NULL);
+    }
   else
     xmlSAX2StartElementNs (context, name, prefix, uri, n_namespaces, namespaces, n_attributes,
                            n_defaulted, attributes);
@@ -90,8 +122,13 @@ on_start_element (void *context, const xmlChar *name, const xmlChar *prefix, con
 static void
 on_end_element (void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
 {
-  guard_of (context)->depth--;
-  xmlSAX2EndElementNs (context, name, prefix, uri);
+  Guard *guard = guard_of (context);
+
+  if (guard->pruned == guard->depth)
+    guard->pruned = 0;
+  guard->depth--;
+  if (is_wanted (context))
+    xmlSAX2EndElementNs (context, name, prefix, uri);
 }
 
 /* Called at the "<!DOCTYPE name", before anything inside is read. */
@@ -105,22 +142,29 @@ on_doctype (void *context, const xmlChar *name, const xmlChar *external_id,
 static void
 on_comment (void *context, const xmlChar *value)
 {
-  if (count_node (context))
+  if (count_node (context) && is_wanted (context))
     xmlSAX2Comment (context, value);
 }
 
 static void
 on_instruction (void *context, const xmlChar *target, const xmlChar *data)
 {
-  if (count_node (context))
+  if (count_node (context) && is_wanted (context))
     xmlSAX2ProcessingInstruction (context, target, data);
 }
 
 static void
 on_cdata (void *context, const xmlChar *value, int length)
 {
-  if (count_node (context))
+  if (count_node (context) && is_wanted (context))
     xmlSAX2CDataBlock (context, value, length);
+}
+
+static void
+on_characters (void *context, const xmlChar *value, int length)
+{
+  if (is_wanted (context))
+    xmlSAX2Characters (context, value, length);
 }
 
 char *
@@ -302,13 +346,15 @@ install_guard (xmlParserCtxt *context, Guard *guard)
   context->sax->comment = on_comment;
   context->sax->processingInstruction = on_instruction;
   context->sax->cdataBlock = on_cdata;
+  context->sax->characters = on_characters;
+  context->sax->ignorableWhitespace = on_characters;
   context->sax->serror = on_error;
 }
 
 static xmlDoc *
-parse_guarded (const char *text, GError **error)
+parse_guarded (const char *text, StmXmlLooksInto looks_into, GError **error)
 {
-  Guard guard = { 0 };
+  Guard guard = { .looks_into = looks_into };
   xmlParserCtxt *context = xmlNewParserCtxt ();
   g_autoptr (xmlDoc) doc = NULL;
   g_autofree char *refusal = NULL;
@@ -339,11 +385,17 @@ parse_guarded (const char *text, GError **error)
 xmlDoc *
 stm_xml_parse (const char *text, const char *root, GError **error)
 {
+  return stm_xml_parse_parts (text, root, /* looks_into= */ NULL, error);
+}
+
+xmlDoc *
+stm_xml_parse_parts (const char *text, const char *root, StmXmlLooksInto looks_into, GError **error)
+{
   g_autoptr (xmlDoc) doc = NULL;
 
   if (!check_text (text, error))
     return NULL;
-  doc = parse_guarded (text, error);
+  doc = parse_guarded (text, looks_into, error);
   if (doc == NULL)
     return NULL;
   if (!stm_xml_is (xmlDocGetRootElement (doc), root))
