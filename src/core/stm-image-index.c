@@ -205,6 +205,14 @@ stm_image_index_children (const StmImageIndex *self, const char *path)
   return g_steal_pointer (&children);
 }
 
+guint
+stm_image_index_count_children (const StmImageIndex *self, const char *path)
+{
+  const Node *node = get_node (self, path);
+
+  return node != NULL ? stm_pointer_set_size (&node->children) : 0;
+}
+
 gboolean
 stm_image_index_has_children (const StmImageIndex *self, const char *path)
 {

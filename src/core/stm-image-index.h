@@ -27,6 +27,7 @@ const StmImage *stm_image_index_get (const StmImageIndex *self, const char *path
 GPtrArray *stm_image_index_list (const StmImageIndex *self); /* StmImage, by target and index */
 /* Of this domain: the images over a path, borrowed. */
 GPtrArray *stm_image_index_children (const StmImageIndex *self, const char *path);
+guint stm_image_index_count_children (const StmImageIndex *self, const char *path);
 gboolean stm_image_index_has_children (const StmImageIndex *self, const char *path);
 /* Of this domain: the checkpoints whose bitmap was begun in it, and these with the moments that
  * hold it. StmMoment, referenced. */

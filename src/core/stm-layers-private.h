@@ -6,6 +6,9 @@
 
 #include "stm-layers.h"
 
+/* A commit opens all children of the image that goes, to put a new name into their headers. */
+#define STM_MAX_CHILDREN_OF_COMMIT 256
+
 typedef struct _StmLayer StmLayer;
 
 /* What is known of one bitmap in one image. */
@@ -22,7 +25,10 @@ struct _StmLayer
   const StmImage *recorded; /* as the model has it */
   StmImage *image;          /* as its record would be by now */
   StmLayer *below;          /* what it stands on, when that is recorded */
-  GHashTable *above;        /* set of StmLayer: what stands on it */
+  GHashTable *above;        /* set of StmLayer: what stands on it, as far as that was made */
+  guint n_above;            /* how many there are, made or not */
+  gboolean is_expanded;     /* all of them are made */
+  gboolean is_concerned;    /* and what stands on those, where a merge may need it */
   guint n_holders;          /* moments that freeze it and disks that write to it */
   gboolean is_active;       /* a disk writes to it, and may have resized it */
   gboolean is_orphan;       /* hidden with nothing on it, before anything was released */
@@ -54,13 +60,19 @@ struct _StmLayers
   GPtrArray *unlinked;  /* StmLayer, in the order in which their files go */
 };
 
-StmLayer *stm_layers_get (const StmLayers *self, const char *path);
+/* stm-layers-load.c. NULL: not on record, or for peek not made yet. */
+StmLayer *stm_layers_get (StmLayers *self, const char *path);
+StmLayer *stm_layers_peek (const StmLayers *self, const char *path);
+void stm_layer_expand (StmLayers *self, StmLayer *layer);
+/* Makes all that a merge of what is hidden by now may need. */
+void stm_layers_expand (StmLayers *self);
+
 gboolean stm_layer_is_hidden (const StmLayer *layer);
 /* From the layer downwards, as long as there are records. */
 GPtrArray *stm_layer_chain (const StmLayers *self, const StmLayer *layer); /* StmLayer, borrowed */
 /* By path, so that the same case always gives the same plan. */
-GPtrArray *stm_layer_children (const StmLayer *layer); /* StmLayer, borrowed */
-GPtrArray *stm_layers_sorted (const StmLayers *self);  /* StmLayer, borrowed */
+GPtrArray *stm_layer_children (StmLayers *self, StmLayer *layer); /* StmLayer, borrowed */
+GPtrArray *stm_layers_sorted (const StmLayers *self); /* StmLayer, borrowed: those made */
 void stm_layer_look (StmLayers *self, StmLayer *layer);
 void stm_layer_put_on (StmLayer *layer, StmLayer *below);
 void stm_layer_set_image (StmLayer *layer, StmImage *image); /* takes it */
@@ -89,7 +101,7 @@ typedef enum
 
 char *stm_layer_find_unlink_obstacle (StmLayers *self, StmLayer *layer); /* NULL: none */
 gboolean stm_layer_check_unlink (const StmLayers *self, const StmLayer *layer, GError **error);
-gboolean stm_layer_check_merge (StmLayers *self, const StmLayer *upper, GError **error);
+gboolean stm_layer_check_merge (StmLayers *self, StmLayer *upper, GError **error);
 /* The cheaper of the ways that are safe; for NONE why. Both were checked. */
 StmMerge
 stm_layer_choose_merge (StmLayers *self, StmLayer *lower, StmLayer *upper, char **out_why_not);

@@ -11,7 +11,7 @@
 static const StmLayer *
 layer_now (const StmLayers *self, const char *path)
 {
-  const StmLayer *layer = stm_layers_get (self, path);
+  const StmLayer *layer = stm_layers_peek (self, path);
 
   while (layer != NULL && layer->successor != NULL)
     layer = layer->successor;
@@ -23,7 +23,7 @@ layer_now (const StmLayers *self, const char *path)
 const StmLayer *
 stm_layer_home_now (const StmLayers *self, const char *path)
 {
-  const StmLayer *layer = stm_layers_get (self, path);
+  const StmLayer *layer = stm_layers_peek (self, path);
 
   while (layer != NULL && layer->is_gone)
     layer = layer->successor != NULL ? layer->successor : layer->absorber;
@@ -40,7 +40,7 @@ stm_layers_path_now (const StmLayers *self, const char *path)
 }
 
 StmImage *
-stm_layers_image_now (const StmLayers *self, const char *path)
+stm_layers_image_now (StmLayers *self, const char *path)
 {
   const StmLayer *layer = stm_layers_get (self, path);
 
@@ -68,7 +68,7 @@ stm_layers_fill_images (const StmLayers *self, StmChange *change)
 static gboolean
 has_moved (const StmLayers *self, const char *path)
 {
-  const StmLayer *layer = stm_layers_get (self, path);
+  const StmLayer *layer = stm_layers_peek (self, path);
 
   return layer != NULL && layer->is_gone;
 }

@@ -55,7 +55,7 @@ unlink_layer (StmLayers *self, StmLayer *layer)
 static gboolean
 settle_leaf (Settling *settling, StmLayer *layer, GError **error)
 {
-  while (layer != NULL && stm_layer_is_hidden (layer) && g_hash_table_size (layer->above) == 0)
+  while (layer != NULL && stm_layer_is_hidden (layer) && layer->n_above == 0)
     {
       StmLayer *below = layer->below;
       g_autoptr (GError) local = NULL;
@@ -168,7 +168,7 @@ images_of (const GPtrArray *layers)
 static void
 apply_commit (Settling *settling, StmLayer *lower, StmLayer *upper)
 {
-  g_autoptr (GPtrArray) children = stm_layer_children (upper);
+  g_autoptr (GPtrArray) children = stm_layer_children (settling->layers, upper);
   g_autoptr (GPtrArray) layers = stm_layer_chain (settling->layers, upper);
   g_autoptr (GPtrArray) chain_images = images_of (layers);
   g_autoptr (GPtrArray) child_images = images_of (children);
@@ -250,18 +250,18 @@ apply_merge (Settling *settling, StmMerge merge, StmLayer *lower, StmLayer *uppe
 static gboolean
 merge_once (Settling *settling, StmLayer *lower, gboolean *out_merged, GError **error)
 {
-  g_autoptr (GPtrArray) children = stm_layer_children (lower);
   g_autoptr (GError) local = NULL;
   char *why_not = NULL;
 
   *out_merged = FALSE;
-  if (children->len != 1)
+  if (lower->n_above != 1)
     {
-      if (children->len > 1)
-        keep (lower, g_strdup_printf ("%u images stand on it", children->len));
+      if (lower->n_above > 1)
+        keep (lower, g_strdup_printf ("%u images stand on it", lower->n_above));
       return TRUE;
     }
 
+  g_autoptr (GPtrArray) children = stm_layer_children (settling->layers, lower);
   StmLayer *upper = children->pdata[0];
   if (!stm_layer_check_merge (settling->layers, upper, &local))
     {
@@ -405,6 +405,7 @@ stm_layers_settle (StmLayers *self, const StmSurvey *survey, StmPlan *plan, GErr
   Settling settling = { .layers = self, .plan = plan, .spaces = spaces };
 
   self->survey = survey;
+  stm_layers_expand (self);
   /* Leaves first, else what is to go would be merged; what the operation needs before what earlier
    * ones left, else those could take its space. */
   if (!settle_leaves (&settling, error) || !settle_merges (&settling, /* takes_old= */ FALSE, error)
@@ -432,7 +433,7 @@ stm_layers_prune (StmLayers *self, const StmSurvey *survey, const char *path, St
       unlink_layer (self, layer);
       add_unlink (plan, layer);
       layer = below;
-      if (layer == NULL || !stm_layer_is_hidden (layer) || g_hash_table_size (layer->above) > 0)
+      if (layer == NULL || !stm_layer_is_hidden (layer) || layer->n_above > 0)
         return;
 
       g_autoptr (GError) local = NULL;
@@ -485,7 +486,7 @@ stm_layers_forget (StmLayers *self, StmPlan *plan)
 
       if (!layer->is_released || layer->is_gone)
         continue;
-      while (layer != NULL && layer->n_holders == 0 && g_hash_table_size (layer->above) == 0)
+      while (layer != NULL && layer->n_holders == 0 && layer->n_above == 0)
         {
           StmLayer *below = layer->below;
 

@@ -1,7 +1,8 @@
 /* StmLayers: the graph of a domain's images, who holds them, and what an operation made of it.
  *
  * Main loop, owned by one planner for the time of one call. Knows how the images hang together;
- * what is to become of a hidden layer is decided in stm-layers-settle.c.
+ * which of them are looked at stands in stm-layers-load.c, and what is to become of a hidden layer
+ * is decided in stm-layers-settle.c.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -22,113 +23,20 @@ layer_free (gpointer data)
   g_free (layer);
 }
 
-static StmLayer *
-layer_new (const StmImage *image)
-{
-  StmLayer *layer = g_new0 (StmLayer, 1);
-
-  layer->recorded = stm_image_ref (image);
-  layer->image = stm_image_ref (image);
-  layer->above = g_hash_table_new (NULL, NULL);
-  layer->freed_tags = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-
-  return layer;
-}
-
-StmLayer *
-stm_layers_get (const StmLayers *self, const char *path)
-{
-  return path == NULL ? NULL : g_hash_table_lookup (self->by_path, path);
-}
-
-static void
-link_layers (StmLayers *self)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  g_hash_table_iter_init (&iter, self->by_path);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      StmLayer *layer = value;
-
-      stm_layer_put_on (layer, stm_layers_get (self, layer->image->backing));
-    }
-}
-
-/* Checkpoints hold nothing: their bitmaps go where the content goes. */
-static void
-hold_by_snapshots (StmLayers *self)
-{
-  const StmTree *tree = stm_model_tree (self->model, self->domain_id, STM_MOMENT_SNAPSHOT);
-  g_autoptr (GPtrArray) moments = stm_tree_subtree (tree, NULL);
-
-  for (guint i = 0; i < moments->len; i++)
-    {
-      const StmMoment *moment = moments->pdata[i];
-
-      for (gsize j = 0; j < moment->n_disks; j++)
-        {
-          StmLayer *layer = stm_layers_get (self, moment->disks[j].frozen);
-
-          if (layer != NULL)
-            layer->n_holders++;
-        }
-    }
-}
-
-static void
-hold_by_disks (StmLayers *self)
-{
-  const StmDomain *domain = stm_model_get_domain (self->model, self->domain_id);
-
-  for (gsize i = 0; i < domain->n_disks; i++)
-    {
-      StmLayer *layer = stm_layers_get (self, domain->disks[i].source);
-
-      if (layer == NULL)
-        continue;
-      layer->n_holders++;
-      layer->is_active = TRUE;
-    }
-}
-
-static void
-mark_orphans (StmLayers *self)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  g_hash_table_iter_init (&iter, self->by_path);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      StmLayer *layer = value;
-
-      layer->is_orphan = stm_layer_is_hidden (layer) && g_hash_table_size (layer->above) == 0;
-    }
-}
-
 StmLayers *
 stm_layers_new (const StmModel *model, const char *domain_id)
 {
+  const StmDomain *domain = stm_model_get_domain (model, domain_id);
   StmLayers *self = g_new0 (StmLayers, 1);
-  g_autoptr (GPtrArray) images = stm_model_images (model, domain_id);
 
   self->model = model;
   self->domain_id = g_strdup (domain_id);
   self->unlinked = g_ptr_array_new ();
   self->released = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->by_path = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, layer_free);
-  for (guint i = 0; i < images->len; i++)
-    {
-      const StmImage *image = images->pdata[i];
-
-      g_hash_table_insert (self->by_path, g_strdup (image->path), layer_new (image));
-    }
-  link_layers (self);
-  hold_by_snapshots (self);
-  hold_by_disks (self);
-  mark_orphans (self);
+  /* What an earlier operation left below a disk gets another chance with each. */
+  for (gsize i = 0; i < domain->n_disks; i++)
+    stm_layers_get (self, domain->disks[i].source);
 
   return self;
 }
@@ -155,11 +63,11 @@ stm_layer_is_hidden (const StmLayer *layer)
 void
 stm_layer_put_on (StmLayer *layer, StmLayer *below)
 {
-  if (layer->below != NULL)
-    g_hash_table_remove (layer->below->above, layer);
+  if (layer->below != NULL && g_hash_table_remove (layer->below->above, layer))
+    layer->below->n_above--;
   layer->below = below;
-  if (below != NULL)
-    g_hash_table_add (below->above, layer);
+  if (below != NULL && g_hash_table_add (below->above, layer))
+    below->n_above++;
 }
 
 void
@@ -213,7 +121,7 @@ stm_layers_release_checkpoint (StmLayers *self, const StmMoment *checkpoint)
 }
 
 gboolean
-stm_layers_is_held (const StmLayers *self, const char *path)
+stm_layers_is_held (StmLayers *self, const char *path)
 {
   const StmLayer *layer = stm_layers_get (self, path);
 
@@ -259,8 +167,10 @@ sorted_values (GHashTable *table, gboolean takes_keys)
 }
 
 GPtrArray *
-stm_layer_children (const StmLayer *layer)
+stm_layer_children (StmLayers *self, StmLayer *layer)
 {
+  stm_layer_expand (self, layer);
+
   return sorted_values (layer->above, /* takes_keys= */ TRUE);
 }
 
@@ -270,50 +180,13 @@ stm_layers_sorted (const StmLayers *self)
   return sorted_values (self->by_path, /* takes_keys= */ FALSE);
 }
 
-static void
-add_chain (const StmLayers *self, const StmLayer *layer, GHashTable *seen, GPtrArray *images)
-{
-  for (; layer != NULL && g_hash_table_add (seen, (gpointer) layer); layer = layer->below)
-    g_ptr_array_add (images, stm_image_ref (layer->recorded));
-}
-
-GPtrArray *
-stm_layers_list_concerned (const StmLayers *self)
-{
-  GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
-  g_autoptr (GPtrArray) layers = stm_layers_sorted (self);
-  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
-
-  for (guint i = 0; i < layers->len; i++)
-    {
-      const StmLayer *layer = layers->pdata[i];
-      g_autoptr (GPtrArray) children = NULL;
-
-      if (!stm_layer_is_hidden (layer))
-        continue;
-      add_chain (self, layer, seen, images);
-      children = stm_layer_children (layer);
-      for (guint j = 0; j < children->len; j++)
-        {
-          /* Merged with the layer, the child's own children get a new header. */
-          g_autoptr (GPtrArray) grandchildren = stm_layer_children (children->pdata[j]);
-
-          add_chain (self, children->pdata[j], seen, images);
-          for (guint k = 0; k < grandchildren->len; k++)
-            add_chain (self, grandchildren->pdata[k], seen, images);
-        }
-    }
-
-  return images;
-}
-
 /* Stands on record here, on this very layer: then the graph knows it. */
 static gboolean
 is_known_child (const StmLayers *self, const StmLayer *layer, const char *path)
 {
-  const StmLayer *child = stm_layers_get (self, path);
+  const StmImage *child = stm_model_get_image (self->model, self->domain_id, path);
 
-  return child != NULL && g_strcmp0 (child->recorded->backing, layer->recorded->path) == 0;
+  return child != NULL && g_strcmp0 (child->backing, layer->recorded->path) == 0;
 }
 
 static void
@@ -376,7 +249,7 @@ stm_layers_disown (StmLayers *self, const char *path)
 {
   StmLayer *layer = stm_layers_get (self, path);
 
-  g_return_if_fail (layer != NULL && g_hash_table_size (layer->above) == 0);
+  g_return_if_fail (layer != NULL && layer->n_above == 0);
 
   stm_layer_leave (layer);
 }

@@ -5,6 +5,10 @@
  * freezes and no disk writes to is a hidden layer: it is removed when nothing stands on it, merged
  * with the one image that stands on it, or left in place until it can go.
  *
+ * Only what the operation is concerned with is looked at: what lets go, the chains of the disks, what
+ * these stand on, and what a merge of a hidden layer among them needs. One elsewhere waits until an
+ * operation comes by.
+ *
  * An image that was hidden with nothing on it before the operation began is left alone: it may be
  * what a disk was that has been taken out of the machine.
  *
@@ -29,10 +33,10 @@ void stm_layers_release_active (StmLayers *self, const char *path);
 /* Its bitmaps are to go: nothing is done for them, and they keep nothing from being done. */
 void stm_layers_release_checkpoint (StmLayers *self, const StmMoment *checkpoint);
 /* What stm_layers_settle() must know about: StmImage, referenced. */
-GPtrArray *stm_layers_list_concerned (const StmLayers *self);
+GPtrArray *stm_layers_list_concerned (StmLayers *self);
 
 /* Whether a moment, or a disk other than those released, still holds the image. */
-gboolean stm_layers_is_held (const StmLayers *self, const char *path);
+gboolean stm_layers_is_held (StmLayers *self, const char *path);
 /* What keeps the file of an image, that nothing holds, from being removed, as a clause for people;
  * NULL when nothing does. Does not judge its content. */
 char *stm_layers_find_obstacle (StmLayers *self, const StmSurvey *survey, const char *path);
@@ -56,7 +60,7 @@ void stm_layers_forget (StmLayers *self, StmPlan *plan);
 /* What came out of it. The path where the content of an image is now; NULL: nowhere. */
 const char *stm_layers_path_now (const StmLayers *self, const char *path);
 /* The record of an image that is still there under its path; NULL: none is. Borrowed. */
-StmImage *stm_layers_image_now (const StmLayers *self, const char *path);
+StmImage *stm_layers_image_now (StmLayers *self, const char *path);
 /* The moments that name an image which is not there any more: StmMoment, borrowed, added to the
  * set. */
 void stm_layers_list_moved (const StmLayers *self, GHashTable *moments);

@@ -261,6 +261,14 @@ stm_model_chain_from (const StmModel *self, const char *domain_id, const char *p
   return g_steal_pointer (&chain);
 }
 
+guint
+stm_model_count_image_children (const StmModel *self, const char *domain_id, const char *path)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  return entry != NULL ? stm_image_index_count_children (entry->images, path) : 0;
+}
+
 GPtrArray *
 stm_model_image_children (const StmModel *self, const char *path)
 {

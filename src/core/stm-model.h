@@ -61,6 +61,10 @@ GPtrArray *stm_model_chain (const StmModel *self, const char *domain_id, const c
 /* The chain from any recorded image downwards. */
 GPtrArray *stm_model_chain_from (const StmModel *self, const char *domain_id, const char *path);
 
+/* How many of the domain's images stand on the path. */
+guint stm_model_count_image_children (const StmModel *self, const char *domain_id,
+                                      const char *path);
+
 /* Over all domains: cost by the size of the answer, not of the model. */
 GPtrArray *stm_model_image_children (const StmModel *self, const char *path); /* char *, copies */
 GArray *

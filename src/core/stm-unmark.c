@@ -97,7 +97,7 @@ typedef struct
   const StmModel *model;
   const StmSurvey *survey;
   const char *domain_id;
-  const StmLayers *layers;
+  StmLayers *layers;
   GHashTable *ids; /* of the checkpoints that go */
   StmPlan *plan;
 } Unmarking;
@@ -204,8 +204,7 @@ unmark_image (const Unmarking *self, const StmImage *image, GError **error)
 
 gboolean
 stm_unmark_plan (const StmModel *model, const StmSurvey *survey, const char *domain_id,
-                 const GPtrArray *checkpoints, const StmLayers *layers, StmPlan *plan,
-                 GError **error)
+                 const GPtrArray *checkpoints, StmLayers *layers, StmPlan *plan, GError **error)
 {
   g_autoptr (GPtrArray) images = stm_unmark_list_images (model, domain_id, checkpoints);
   g_autoptr (GHashTable) ids = g_hash_table_new (g_str_hash, g_str_equal);

@@ -17,6 +17,6 @@ stm_unmark_list_images (const StmModel *model, const char *domain_id, const GPtr
 /* Adds the steps to the plan, before those that remove files. An image that is not the service's or
  * not what is recorded keeps its bitmap, with a word in plan->kept. `layers`: what becomes of the
  * images before, or NULL. IN_USE. */
-gboolean stm_unmark_plan (const StmModel *model, const StmSurvey *survey, const char *domain_id,
-                          const GPtrArray *checkpoints, const StmLayers *layers, StmPlan *plan,
-                          GError **error);
+gboolean
+stm_unmark_plan (const StmModel *model, const StmSurvey *survey, const char *domain_id,
+                 const GPtrArray *checkpoints, StmLayers *layers, StmPlan *plan, GError **error);

@@ -16,7 +16,7 @@ typedef struct
   const StmModel *model;
   const StmSurvey *survey;
   const char *domain_id;
-  const StmLayers *layers;
+  StmLayers *layers;
   GHashTable *ids;  /* of the moments that go */
   GHashTable *done; /* "<path>\n<tag>" */
   StmPlan *plan;
@@ -130,7 +130,7 @@ untag_disk (const Untagging *self, const StmMomentDisk *disk, GError **error)
 
 gboolean
 stm_untag_plan (const StmModel *model, const StmSurvey *survey, const char *domain_id,
-                const GPtrArray *moments, const StmLayers *layers, StmPlan *plan, GError **error)
+                const GPtrArray *moments, StmLayers *layers, StmPlan *plan, GError **error)
 {
   g_auto (Untagging) self = { .model = model,
                               .survey = survey,

@@ -18,4 +18,4 @@ void stm_untag_add_images (const StmModel *model, const char *domain_id, const G
  * IN_USE. */
 gboolean
 stm_untag_plan (const StmModel *model, const StmSurvey *survey, const char *domain_id,
-                const GPtrArray *moments, const StmLayers *layers, StmPlan *plan, GError **error);
+                const GPtrArray *moments, StmLayers *layers, StmPlan *plan, GError **error);
