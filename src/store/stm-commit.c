@@ -1,4 +1,5 @@
-/* Group commit: one transaction and so one fsync for all writes that wait, a savepoint for each.
+/* Group commit: one transaction and so one fsync for all writes that wait, a savepoint for each
+ * that is not alone.
  *
  * Store thread only. Knows transactions; what a write does to rows is for stm-row-writer.
  *
@@ -10,6 +11,10 @@
 #include "stm-row-writer.h"
 
 #define LOG_PAGES_MAX 1000 /* pages of the log at which it is moved into the database */
+/* Moments that a change removes, beyond which it gets a transaction of its own. Within a savepoint
+ * SQLite walks, at the end of each statement, all that was changed since the savepoint began: a
+ * hundred thousand removals took minutes. */
+#define REMOVALS_MAX 1000
 
 typedef enum
 {
@@ -133,7 +138,8 @@ apply_write (StmCommitter *self, StmWrite *write)
   return check_references (self, &write->error);
 }
 
-/* Leaves no transaction behind when what the write has done cannot be taken back by itself. */
+/* Of several. Leaves no transaction behind when what the write has done cannot be taken back by
+ * itself. */
 static void
 do_write (StmCommitter *self, StmWrite *write)
 {
@@ -148,6 +154,14 @@ do_write (StmCommitter *self, StmWrite *write)
   if (sqlite3_get_autocommit (self->database->db))
     return;
   if (!run (self, TAKE_BACK, /* error= */ NULL) || !run (self, RELEASE, /* error= */ NULL))
+    roll_back (self);
+}
+
+/* The only one of its transaction. */
+static void
+do_lone_write (StmCommitter *self, StmWrite *write)
+{
+  if (!apply_write (self, write))
     roll_back (self);
 }
 
@@ -192,7 +206,10 @@ write_group (StmCommitter *self, StmWrite *const *writes, guint n_writes, GError
 
   for (guint i = 0; i < n_writes; i++)
     {
-      do_write (self, writes[i]);
+      if (n_writes == 1)
+        do_lone_write (self, writes[i]);
+      else
+        do_write (self, writes[i]);
       if (sqlite3_get_autocommit (self->database->db))
         {
           g_propagate_error (error, g_error_copy (writes[i]->error));
@@ -208,18 +225,42 @@ write_group (StmCommitter *self, StmWrite *const *writes, guint n_writes, GError
   return FALSE;
 }
 
+static gboolean
+wants_own_transaction (const StmWrite *write)
+{
+  return write->change != NULL && write->change->removed_moments->len > REMOVALS_MAX;
+}
+
+/* How many of the first writes go into one transaction. */
+static guint
+measure_group (StmWrite *const *writes, guint n_writes)
+{
+  guint n = 1;
+
+  if (wants_own_transaction (writes[0]))
+    return n;
+  while (n < n_writes && !wants_own_transaction (writes[n]))
+    n++;
+
+  return n;
+}
+
 void
 stm_committer_commit (StmCommitter *self, StmWrite *const *writes, guint n_writes)
 {
-  g_autoptr (GError) error = NULL;
+  while (n_writes > 0)
+    {
+      guint n_group = measure_group (writes, n_writes);
+      g_autoptr (GError) error = NULL;
 
-  if (self->database->read_only != NULL)
-    error = g_error_new (STEMMA_ERROR, STEMMA_ERROR_READ_ONLY, "cannot write to the store: %s",
-                         self->database->read_only);
-  else if (write_group (self, writes, n_writes, &error))
-    return;
-
-  fail_writes (writes, n_writes, error);
+      if (self->database->read_only != NULL)
+        error = g_error_new (STEMMA_ERROR, STEMMA_ERROR_READ_ONLY, "cannot write to the store: %s",
+                             self->database->read_only);
+      if (error != NULL || !write_group (self, writes, n_group, &error))
+        fail_writes (writes, n_group, error);
+      writes += n_group;
+      n_writes -= n_group;
+    }
 }
 
 void
