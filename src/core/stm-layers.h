@@ -5,9 +5,9 @@
  * freezes and no disk writes to is a hidden layer: it is removed when nothing stands on it, merged
  * with the one image that stands on it, or left in place until it can go.
  *
- * Only what the operation is concerned with is looked at: what lets go, the chains of the disks, what
- * these stand on, and what a merge of a hidden layer among them needs. One elsewhere waits until an
- * operation comes by.
+ * Only what the operation is concerned with is looked at: what lets go, the chains of the disks,
+ * what these stand on, and what a merge of a hidden layer among them needs. One elsewhere waits
+ * until an operation comes by.
  *
  * An image that was hidden with nothing on it before the operation began is left alone: it may be
  * what a disk was that has been taken out of the machine.
