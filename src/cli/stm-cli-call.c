@@ -5,6 +5,8 @@
 #include "stm-cli-call.h"
 
 #include "stemma-error.h"
+#include "stm-cli-agent.h"
+#include "stm-cli-terminal.h"
 
 void
 stm_cli_settings_clear (StmCliSettings *settings)
@@ -236,6 +238,7 @@ stm_cli_call_clear (StmCliCall *call)
   g_clear_pointer (&call->values, g_free);
   g_clear_pointer (&call->words, g_strfreev);
   g_clear_object (&call->client);
+  g_clear_pointer (&call->agent, stm_cli_agent_stop);
 }
 
 static GDBusCallFlags
@@ -243,6 +246,18 @@ flags_of (const StmCliSettings *settings)
 {
   return settings->no_ask_password ? G_DBUS_CALL_FLAGS_NONE
                                    : G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION;
+}
+
+/* At most one agent is started: when it cannot ask, a second one cannot. */
+static gboolean
+on_challenge (gpointer user_data)
+{
+  StmCliCall *call = user_data;
+
+  if (call->agent != NULL)
+    return FALSE;
+  call->agent = stm_cli_agent_start ();
+  return call->agent != NULL;
 }
 
 StemmaClient *
@@ -263,6 +278,8 @@ stm_cli_call_get_client (StmCliCall *call, GError **error)
 
   stemma_client_set_call_flags (call->client, flags_of (settings));
   stemma_client_set_timeout (call->client, settings->timeout > 0 ? settings->timeout * 1000 : -1);
+  if (!settings->no_ask_password && !settings->session && stm_cli_can_ask ())
+    stemma_client_set_challenge_func (call->client, on_challenge, call);
   return call->client;
 }
 

@@ -43,6 +43,7 @@ struct _StmCliCall
   char **words;        /* arguments: UTF-8, but for FILE */
   guint n_words;
   StemmaClient *client; /* NULL until it is needed */
+  GSubprocess *agent;   /* the same; asks for passwords on the terminal */
   int status;           /* of the process, when the command succeeds */
 };
 

@@ -177,7 +177,7 @@ is_gone (StmCliCall *call, const char *path)
   g_autoptr (GVariant) properties = stemma_client_get_properties_sync (
       call->client, path, stemma_kind_to_interface (call->command->kind), NULL, &error);
 
-  return g_error_matches (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND);
+  return properties == NULL && g_error_matches (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND);
 }
 
 static gboolean

@@ -142,14 +142,16 @@ gboolean
 stm_cli_run_operation (StmCliCall *call, const StemmaOperation *operation, StmCliOutcome *outcome,
                        GError **error)
 {
-  g_autoptr (GVariant) held = g_variant_ref_sink (operation->arguments);
+  g_autoptr (GVariant) arguments = g_variant_ref_sink (operation->arguments);
+  StemmaOperation held = *operation;
   StemmaClient *client = stm_cli_call_get_client (call, error);
 
   if (client == NULL)
     return FALSE;
 
+  held.arguments = arguments;
   stm_cli_outcome_clear (outcome);
-  outcome->job = stemma_operation_start_sync (client, operation, &outcome->reply,
+  outcome->job = stemma_operation_start_sync (client, &held, &outcome->reply,
                                               /* cancellable= */ NULL, error);
   return outcome->job != NULL && stm_cli_follow (call, outcome->job, &outcome->result, error);
 }

@@ -22,7 +22,20 @@ struct _StemmaClient
   GDBusConnection *connection;
   GDBusCallFlags flags;
   int timeout;
+  StemmaChallengeFunc on_challenge;
+  gpointer challenge_data;
 };
+
+/* A call that may be made twice. */
+typedef struct
+{
+  const char *path;
+  const char *interface;
+  const char *method;
+  GVariant *arguments;
+  const GVariantType *reply_type;
+  GUnixFDList *fds;
+} Request;
 
 G_DEFINE_FINAL_TYPE (StemmaClient, stemma_client, G_TYPE_OBJECT)
 
@@ -97,6 +110,15 @@ stemma_client_set_timeout (StemmaClient *self, int milliseconds)
   self->timeout = milliseconds < 0 ? G_MAXINT : milliseconds;
 }
 
+void
+stemma_client_set_challenge_func (StemmaClient *self, StemmaChallengeFunc func, gpointer user_data)
+{
+  g_return_if_fail (STEMMA_IS_CLIENT (self));
+
+  self->on_challenge = func;
+  self->challenge_data = user_data;
+}
+
 static char *
 full_interface (const char *interface)
 {
@@ -119,21 +141,51 @@ end_call (GVariant *reply, GError *problem, GError **error)
   return NULL;
 }
 
+static GVariant *
+make_call (StemmaClient *self, const Request *request, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *full = full_interface (request->interface);
+
+  return g_dbus_connection_call_with_unix_fd_list_sync (
+      self->connection, STEMMA_BUS_NAME, request->path, full, request->method, request->arguments,
+      request->reply_type, self->flags, self->timeout, request->fds, /* out_fd_list= */ NULL,
+      cancellable, error);
+}
+
+static GVariant *
+make_call_allowed (StemmaClient *self, const Request *request, GCancellable *cancellable,
+                   GError **error)
+{
+  GError *problem = NULL;
+  GVariant *reply = make_call (self, request, cancellable, &problem);
+
+  if (self->on_challenge != NULL
+      && g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_AUTHORIZED_CAN_OBTAIN)
+      && self->on_challenge (self->challenge_data))
+    {
+      g_clear_error (&problem);
+      reply = make_call (self, request, cancellable, &problem);
+    }
+  return end_call (reply, problem, error);
+}
+
 GVariant *
 stemma_client_call_sync (StemmaClient *self, const char *path, const char *interface,
                          const char *method, GVariant *arguments, const GVariantType *reply_type,
                          GCancellable *cancellable, GError **error)
 {
-  g_autofree char *full = full_interface (interface);
-  GError *problem = NULL;
-  GVariant *reply = NULL;
+  g_autoptr (GVariant) held = arguments != NULL ? g_variant_ref_sink (arguments) : NULL;
+  const Request request = {
+    .path = path,
+    .interface = interface,
+    .method = method,
+    .arguments = held,
+    .reply_type = reply_type,
+  };
 
   g_return_val_if_fail (STEMMA_IS_CLIENT (self), NULL);
 
-  reply = g_dbus_connection_call_sync (self->connection, STEMMA_BUS_NAME, path, full, method,
-                                       arguments, reply_type, self->flags, self->timeout,
-                                       cancellable, &problem);
-  return end_call (reply, problem, error);
+  return make_call_allowed (self, &request, cancellable, error);
 }
 
 GVariant *
@@ -142,20 +194,22 @@ stemma_client_call_with_fd_sync (StemmaClient *self, const char *path, const cha
                                  const GVariantType *reply_type, GCancellable *cancellable,
                                  GError **error)
 {
-  g_autofree char *full = full_interface (interface);
   g_autoptr (GUnixFDList) list = g_unix_fd_list_new ();
   g_autoptr (GVariant) held = g_variant_ref_sink (arguments);
-  GError *problem = NULL;
-  GVariant *reply = NULL;
+  const Request request = {
+    .path = path,
+    .interface = interface,
+    .method = method,
+    .arguments = held,
+    .reply_type = reply_type,
+    .fds = list,
+  };
 
   g_return_val_if_fail (STEMMA_IS_CLIENT (self), NULL);
 
   if (g_unix_fd_list_append (list, fd, error) < 0)
     return NULL;
-  reply = g_dbus_connection_call_with_unix_fd_list_sync (
-      self->connection, STEMMA_BUS_NAME, path, full, method, held, reply_type, self->flags,
-      self->timeout, list, /* out_fd_list= */ NULL, cancellable, &problem);
-  return end_call (reply, problem, error);
+  return make_call_allowed (self, &request, cancellable, error);
 }
 
 static gboolean

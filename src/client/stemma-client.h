@@ -102,6 +102,28 @@ void stemma_client_set_call_flags (StemmaClient *self, GDBusCallFlags flags);
 void stemma_client_set_timeout (StemmaClient *self, int milliseconds);
 
 /**
+ * StemmaChallengeFunc:
+ * @user_data: data of the caller
+ *
+ * Called when a call would be allowed after asking the user, and nobody could ask.
+ *
+ * Returns: whether somebody can now: the call is then made once more
+ */
+typedef gboolean (*StemmaChallengeFunc) (gpointer user_data);
+
+/**
+ * stemma_client_set_challenge_func:
+ * @self: a client
+ * @func: (nullable) (scope forever): what to do
+ * @user_data: data for @func
+ *
+ * Says what to do when nobody is there to ask the user for authorization, as on a terminal without
+ * a desktop.
+ */
+void
+stemma_client_set_challenge_func (StemmaClient *self, StemmaChallengeFunc func, gpointer user_data);
+
+/**
  * stemma_client_call_sync:
  * @self: a client
  * @path: an object path

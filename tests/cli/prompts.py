@@ -147,6 +147,43 @@ def test_refused_cancel_is_told_and_the_job_followed(where):
         assert status == 0 and 'Made snapshot' in rest, (status, rest)
 
 
+AGENT = """#!/bin/bash
+# In the place of polkit's agent for terminals: notes how it was started, and allows.
+echo "$@" >>{folder}/agent
+echo password-is-asked-for >/dev/tty
+{allow} >/dev/null
+exec 3>&-
+trap 'echo ended >>{folder}/agent; kill $!; exit' TERM
+tail -f /dev/null &
+wait
+"""
+
+
+def test_agent_asks_on_a_terminal(where):
+    with where.service():
+        with_unsaved_writes(where)
+        stage.polkit('Answer', '', 'challenge')
+        os.mkdir(where.path('programs'))
+        with open(where.path('programs/pkttyagent'), 'w') as file:
+            allow = ' '.join([*stage.MOCK, 'org.stemma1.test.Polkit.Answer', "''", 'allow'])
+            file.write(AGENT.format(folder=where.folder, allow=allow))
+            os.fchmod(file.fileno(), 0o755)
+        environment = where.environment()
+        environment['PATH'] = f'{where.path("programs")}:{environment["PATH"]}'
+        where.ill(4, 'snapshot', 'create', 'web', 'two', environment=environment)
+        command = [where.stemmactl, 'snapshot', 'create', 'web', 'two']
+        terminal = stage.Terminal([*command, '--no-ask-password'], where.folder, environment)
+        assert terminal.end()[0] == 4
+        assert not os.path.exists(where.path('agent'))
+        terminal = stage.Terminal(command, where.folder, environment)
+        terminal.expect('password-is-asked-for')
+        status, rest = terminal.end()
+        assert status == 0 and "Made snapshot 'two'" in rest, (status, rest)
+        with open(where.path('agent')) as file:
+            started, ended = file.read().splitlines()
+        assert f'--process {terminal.process.pid}' in started and ended == 'ended', started
+
+
 def test_no_bar_without_a_terminal(where):
     with where.service():
         where.machine('web', ['vda'])
@@ -166,6 +203,7 @@ TESTS = [
     ('/cli/prompts/interrupt-cancels-the-job', test_interrupt_cancels_the_job),
     ('/cli/prompts/second-interrupt-leaves-the-job', test_second_interrupt_leaves_the_job),
     ('/cli/prompts/refused-cancel-is-told', test_refused_cancel_is_told_and_the_job_followed),
+    ('/cli/prompts/agent-asks-on-a-terminal', test_agent_asks_on_a_terminal),
     ('/cli/prompts/no-bar-in-a-pipe', test_no_bar_without_a_terminal),
 ]
 
