@@ -13,6 +13,13 @@
 
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+/* Documents of a call, beyond which their memory is worth giving back to the system: it is as much
+ * again as what stays of them. */
+#define MANY_DOCUMENTS 1000
 
 #define STM_TYPE_OP_REDEFINE stm_op_redefine_get_type ()
 G_DECLARE_FINAL_TYPE (StmOpRedefine, stm_op_redefine, STM, OP_REDEFINE, StmOp)
@@ -143,14 +150,33 @@ stm_op_redefine_get_ids (StmOp *op)
 }
 
 static void
+give_memory_back (void)
+{
+#ifdef __GLIBC__
+  malloc_trim (0);
+#endif
+}
+
+static guint
+count_documents (const StmOpRedefine *self)
+{
+  const char *const *ids = stm_redefinition_get_ids (self->redefinition);
+
+  return ids != NULL ? g_strv_length ((GStrv) ids) : 0;
+}
+
+static void
 stm_op_redefine_finalize (GObject *object)
 {
   StmOpRedefine *self = STM_OP_REDEFINE (object);
+  gboolean is_large = count_documents (self) > MANY_DOCUMENTS;
 
   if (self->fd >= 0)
     close (self->fd);
   g_strfreev (self->documents);
   stm_redefinition_free (self->redefinition);
+  if (is_large)
+    give_memory_back ();
   G_OBJECT_CLASS (stm_op_redefine_parent_class)->finalize (object);
 }
 
