@@ -225,6 +225,12 @@ list_ids (StmRedefinition *self)
 static gboolean
 check_request (const StmRedefinition *self, GError **error)
 {
+  if (self->kind == STM_MOMENT_CHECKPOINT && (self->sets_current || self->current != NULL))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                   "no checkpoint is ever current: leave the option out");
+      return FALSE;
+    }
   if (self->sets_current && self->documents->len != 1)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,

@@ -325,6 +325,14 @@ test_current (void)
   g_assert_null (kit_redefine (model, &(StmRedefineRequest){ .fd = -1, .sets_current = TRUE },
                                documents, NULL, NULL));
   assert_tree (model, SNAPSHOT, "s1(s2(n*) s3)");
+
+  g_autofree char *checkpoint = kit_checkpoint ("c1", NULL, NULL, domain);
+  const char *const checkpoints[] = { checkpoint, NULL };
+  assert_refused (
+      kit_redefine (model,
+                    &(StmRedefineRequest){ .kind = CHECKPOINT, .fd = -1, .sets_current = TRUE },
+                    checkpoints, NULL, NULL),
+      STEMMA_ERROR_INVALID_ARGUMENT, "ever current");
 }
 
 int
