@@ -307,7 +307,8 @@ run_show (StmCliCall *call, GError **error)
   else if (disks != NULL)
     {
       print_domain (call->client, listed);
-      print_disks (disks);
+      if (g_variant_n_children (disks) > 0)
+        print_disks (disks);
     }
   listed_free (listed);
   return disks != NULL;

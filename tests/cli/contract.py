@@ -6,13 +6,60 @@ SPDX-License-Identifier: LGPL-2.1-or-later
 
 import json
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import sys
 
 import stage
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
 DOMAIN = '/org/stemma1/domains/5eed0000000040008000000000000001'
+
+
+def documented_keys():
+    """Names of properties in lower case with dashes, keys of rows, and what the manual adds."""
+    keys = set()
+    for path in (TOP / 'introspection').glob('*.xml'):
+        text = path.read_text()
+        keys |= set(re.findall(r'`([a-z-]+)`', text))
+        keys |= {re.sub(r'(?<=.)(?=[A-Z])', '-', name).lower()
+                 for name in re.findall(r'<property name="(\w+)"', text)}
+    manual = (TOP / 'data' / 'man' / 'stemmactl.1').read_text().split('.SH OUTPUT')[1]
+    keys |= set(re.findall(r'^\.BR? ([a-z\\-]+)', manual.replace('\\-', '-'), re.MULTILINE))
+    return keys | set(re.findall(r'`([a-z-]+)`', (TOP / 'introspection/README.md').read_text()))
+
+
+def keys_of(value):
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value)) if value else set()
+    if isinstance(value, dict):
+        return set(value) | keys_of(list(value.values()))
+    return set()
+
+
+def test_keys_are_documented(where):
+    documented = documented_keys()
+    assert len(documented) > 60, documented
+    with where.service():
+        with_two(where)
+        where.well('checkpoint', 'create', 'web', 'since')
+        os.rename(where.path('web-vda.one'), where.path('gone'))
+        findings = json.loads(where.run('check', '--json').out)
+        os.rename(where.path('gone'), where.path('web-vda.one'))
+        seen = keys_of(findings)
+        for command in (['list'], ['show', 'web'], ['snapshot', 'list', 'web'],
+                        ['snapshot', 'tree', 'web'], ['snapshot', 'show', 'web', 'one'],
+                        ['checkpoint', 'list', 'web'], ['checkpoint', 'tree', 'web'],
+                        ['checkpoint', 'show', 'web', 'since'], ['disk', 'chain', 'web'],
+                        ['job', 'list'], ['plan', 'snapshot', 'delete', 'web', 'one'],
+                        ['snapshot', 'xml', 'web', 'one'], ['snapshot', 'create', 'web', 'three']):
+            keys = keys_of(read(where, *command))
+            assert keys <= documented, f'{command}: {keys - documented}'
+            seen |= keys
+        assert seen <= documented, seen - documented
+        assert {'creation-time', 'parent-name', 'depth', 'bitmap', 'used-by', 'choices'} <= seen, seen
 
 
 def fake(where, scenario):
@@ -312,6 +359,7 @@ def test_findings(where):
 TESTS = [
     ('/cli/json/everything-that-is-shown', test_json_of_what_is_shown),
     ('/cli/json/everything-that-is-done', test_json_of_what_is_done),
+    ('/cli/json/every-key-is-documented', test_keys_are_documented),
     ('/cli/json/plan-names-what-blocks', test_plan_tells_what_blocks),
     ('/cli/objects/by-uuid-id-and-path', test_objects_by_uuid_id_and_path),
     ('/cli/status/of-each-refusal', test_statuses),
