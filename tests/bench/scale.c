@@ -2,8 +2,10 @@
  * moments, resident memory, start-up and size on disk.
  *
  *   scale [--core-max=N] [--store-max=N] [DIRECTORY]
+ *   scale --make=N DIRECTORY
  *
- * The database is made below DIRECTORY (by default the temporary one), and removed. Nothing here
+ * Databases are made below DIRECTORY (by default the temporary one), and removed. The second form
+ * makes one of N snapshots in DIRECTORY, for a service to be started on. Nothing here
  * passes or fails; tests count work, this measures it.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -300,13 +302,26 @@ bench_store (const char *place, Shape shape, guint n, Fill fill)
   remove_files (directory);
 }
 
+static void
+make_store (const char *directory, guint n)
+{
+  g_autoptr (StmChange) define = scale_define ();
+  g_autoptr (StmChange) bulk = scale_bulk (SHAPE_CHAIN, n);
+  StmStore *store = open_store (directory, NULL);
+
+  write_durably (store, define);
+  write_durably (store, bulk);
+  close_store (store);
+}
+
 int
 main (int argc, char **argv)
 {
-  gint core_max = 1000000, store_max = 100000;
+  gint core_max = 1000000, store_max = 100000, made = 0;
   const GOptionEntry options[] = {
     { "core-max", 0, 0, G_OPTION_ARG_INT, &core_max, "Moments in the largest tree", "N" },
     { "store-max", 0, 0, G_OPTION_ARG_INT, &store_max, "Moments in the largest database", "N" },
+    { "make", 0, 0, G_OPTION_ARG_INT, &made, "Only make a database of that many", "N" },
     { 0 },
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("[DIRECTORY]");
@@ -320,6 +335,11 @@ main (int argc, char **argv)
       return 2;
     }
   place = argc > 1 ? argv[1] : g_get_tmp_dir ();
+  if (made > 0)
+    {
+      make_store (place, (guint) made);
+      return 0;
+    }
 
   for (Shape shape = SHAPE_CHAIN; shape <= SHAPE_FAN; shape++)
     {
