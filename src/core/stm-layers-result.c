@@ -74,7 +74,7 @@ has_moved (const StmLayers *self, const char *path)
 }
 
 static void
-add_users (const StmLayers *self, const char *path, GHashTable *moments)
+add_snapshots (const StmLayers *self, const char *path, GHashTable *moments)
 {
   const StmTree *tree = stm_model_tree (self->model, self->domain_id, STM_MOMENT_SNAPSHOT);
   g_autoptr (GArray) users = stm_model_image_users (self->model, path);
@@ -86,10 +86,10 @@ add_users (const StmLayers *self, const char *path, GHashTable *moments)
       if (user->moment_id != NULL && g_str_equal (user->domain_id, self->domain_id))
         g_hash_table_add (moments, (gpointer) stm_tree_get (tree, user->moment_id));
     }
-  stm_checkpoints_begun_in (self->model, self->domain_id, path, moments);
 }
 
-/* A moment names the image that it freezes, and one that stands on that. */
+/* A snapshot names the image that it freezes, and one that stands on that; a checkpoint the image
+ * in which it was begun. */
 void
 stm_layers_list_moved (const StmLayers *self, GHashTable *moments)
 {
@@ -103,9 +103,10 @@ stm_layers_list_moved (const StmLayers *self, GHashTable *moments)
 
       if (!layer->is_gone)
         continue;
-      add_users (self, layer->recorded->path, moments);
+      add_snapshots (self, layer->recorded->path, moments);
+      stm_checkpoints_begun_in (self->model, self->domain_id, layer->recorded->path, moments);
       if (layer->recorded->backing != NULL)
-        add_users (self, layer->recorded->backing, moments);
+        add_snapshots (self, layer->recorded->backing, moments);
     }
 }
 

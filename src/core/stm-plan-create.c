@@ -89,7 +89,7 @@ typedef struct
   const StmPlanContext *context;
   StmPlan *plan;
   StmNaming *naming;
-  StmPathPolicy *policy; /* for files that the client chose */
+  StmPathPolicy *policy; /* for files that the client chose; NULL until there is one */
   const char *name;
   StmMomentDisk *moment_disks; /* of the snapshot, as many as the domain has disks */
   StmDisk *new_disks;          /* of the domain afterwards */
@@ -131,6 +131,10 @@ draft_path (Draft *draft, const StmPick *pick, const StmImage *below, GError **e
 {
   if (pick->file == NULL)
     return stm_naming_overlay (draft->naming, below->path, draft->name, error);
+
+  /* It names all images of the domain: it is made only when it is needed. */
+  if (draft->policy == NULL)
+    draft->policy = stm_model_path_policy (draft->model, draft->domain->id, draft->context->pools);
 
   return stm_naming_chosen (draft->naming, pick->file, draft->policy, error) ? g_strdup (pick->file)
                                                                              : NULL;
@@ -264,7 +268,6 @@ draft_start (Draft *draft, const StmModel *model, const StmSurvey *survey, const
   draft->survey = survey;
   draft->domain = domain;
   draft->context = context;
-  draft->policy = stm_model_path_policy (model, domain->id, context->pools);
   draft->naming = stm_naming_new (model, survey);
   draft->new_disks = g_memdup2 (domain->disks, domain->n_disks * sizeof (StmDisk));
   draft->moment_disks = g_new0 (StmMomentDisk, domain->n_disks);
