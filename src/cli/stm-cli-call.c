@@ -27,6 +27,8 @@ stm_cli_settings_entries (StmCliSettings *settings)
     { "json", 0, 0, G_OPTION_ARG_NONE, &settings->json, "Print JSON", NULL },
     { "no-ask-password", 0, 0, G_OPTION_ARG_NONE, &settings->no_ask_password,
       "Let nobody be asked for authorization", NULL },
+    { "no-wait", 0, 0, G_OPTION_ARG_NONE, &settings->no_wait,
+      "Begin jobs, and do not wait for their end", NULL },
     { "timeout", 0, 0, G_OPTION_ARG_INT, &settings->timeout,
       "Wait no longer for the reply to a call", "SECONDS" },
     { "yes", 'y', 0, G_OPTION_ARG_NONE, &settings->yes, "Take questions as answered with yes",

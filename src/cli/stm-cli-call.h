@@ -15,6 +15,7 @@ typedef struct
   char *address;
   gboolean json;
   gboolean no_ask_password;
+  gboolean no_wait;
   gboolean yes;
   gboolean quiet;
   int timeout; /* seconds; 0: none */

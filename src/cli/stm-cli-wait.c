@@ -153,7 +153,9 @@ stm_cli_run_operation (StmCliCall *call, const StemmaOperation *operation, StmCl
   stm_cli_outcome_clear (outcome);
   outcome->job = stemma_operation_start_sync (client, &held, &outcome->reply,
                                               /* cancellable= */ NULL, error);
-  return outcome->job != NULL && stm_cli_follow (call, outcome->job, &outcome->result, error);
+  if (outcome->job == NULL || call->settings->no_wait)
+    return outcome->job != NULL;
+  return stm_cli_follow (call, outcome->job, &outcome->result, error);
 }
 
 void
@@ -197,6 +199,11 @@ stm_cli_tell (const StmCliCall *call, const char *object, const char *name,
     }
   if (call->settings->quiet)
     return;
+  if (outcome != NULL && outcome->result == NULL)
+    {
+      stm_cli_print_line ("Job %s began", strrchr (outcome->job, '/') + 1);
+      return;
+    }
 
   va_start (arguments, format);
   sentence = g_strdup_vprintf (format, arguments);

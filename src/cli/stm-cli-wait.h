@@ -11,7 +11,7 @@ typedef struct
 {
   char *job;
   GVariant *reply;  /* NULL when it was lost */
-  GVariant *result; /* a{sv} */
+  GVariant *result; /* a{sv}; NULL when it was not waited for */
 } StmCliOutcome;
 
 /* FALSE when the operation could not begin, failed, was cancelled or goes on without us. */
@@ -23,7 +23,8 @@ gboolean stm_cli_follow (StmCliCall *call, const char *job, GVariant **out_resul
 void stm_cli_outcome_clear (StmCliOutcome *outcome);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StmCliOutcome, stm_cli_outcome_clear)
 
-/* Tells of a success: the sentence, or with --json an object with the path and name of what it is
- * about, the job and its result. Takes the outcome of more than one operation from the last. */
+/* Tells of a success: the sentence (that the job began, when it was not waited for), or with --json
+ * an object with the path and name of what it is about, the job and its result. Takes the outcome
+ * of more than one operation from the last. */
 void stm_cli_tell (const StmCliCall *call, const char *object, const char *name,
                    const StmCliOutcome *outcome, const char *format, ...) G_GNUC_PRINTF (5, 6);

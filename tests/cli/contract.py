@@ -201,6 +201,18 @@ def test_lost_reply(where):
         assert 'Made snapshot' in where.well('--timeout=1', 'snapshot', 'create', 'web', 'one')
 
 
+def test_no_wait(where):
+    with where.service():
+        with_two(where)
+        said = where.well('--no-wait', 'snapshot', 'create', 'web', 'three')
+        job = re.fullmatch(r'Job (\d+) began\n', said).group(1)
+        assert where.well('job', 'wait', job) == f'Job {job} succeeded\n'
+        begun = read(where, 'snapshot', 'delete', 'web', 'two', '--no-wait')
+        assert read(where, 'job', 'wait', begun['job'])['result'] == {}
+        names = [node['name'] for node in read(where, 'snapshot', 'tree', 'web')]
+        assert names == ['one', 'three'], names
+
+
 def test_no_reply_and_no_job(where):
     with fake(where, 'silent'):
         where.ill(8, '--timeout=1', 'snapshot', 'create', 'web', 'one')
@@ -368,6 +380,7 @@ TESTS = [
     ('/cli/status/no-service', test_no_service),
     ('/cli/bus/by-address-and-session', test_address),
     ('/cli/jobs/lost-reply-is-no-failure', test_lost_reply),
+    ('/cli/jobs/are-begun-and-waited-for-later', test_no_wait),
     ('/cli/jobs/no-reply-without-a-job-is-one', test_no_reply_and_no_job),
     ('/cli/jobs/service-that-leaves-is-told', test_service_leaves),
     ('/cli/output/names-do-no-harm', test_names_do_no_harm),
