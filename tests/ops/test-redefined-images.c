@@ -289,7 +289,7 @@ test_tag (Fixture *self, gconstpointer data)
 static void
 add_bitmap (const char *image, const char *name)
 {
-  g_autofree char *output = test_run ("qemu-img", "bitmap", "--add", image, name, NULL);
+  g_free (test_run ("qemu-img", "bitmap", "--add", image, name, NULL));
 }
 
 static void
