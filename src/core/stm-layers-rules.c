@@ -25,7 +25,7 @@ find_holder_outside (const StmLayer *layer)
 /* What an internal snapshot does not have itself it takes from the images below, so that these must
  * go on showing the same as long as it is there. */
 static char *
-find_tags (const StmLayer *layer)
+find_tags (const StmLayer *layer, gboolean also_freed)
 {
   guint n_tags = 0;
 
@@ -33,7 +33,7 @@ find_tags (const StmLayer *layer)
     {
       const StmTagFacts *tag = layer->facts->tags->pdata[i];
 
-      n_tags += !g_hash_table_contains (layer->freed_tags, tag->name);
+      n_tags += also_freed || !g_hash_table_contains (layer->freed_tags, tag->name);
     }
 
   return n_tags == 0
@@ -62,7 +62,7 @@ stm_layer_find_unlink_obstacle (StmLayers *self, StmLayer *layer)
 
   char *holder = find_holder_outside (layer);
 
-  return holder != NULL ? holder : find_tags (layer);
+  return holder != NULL ? holder : find_tags (layer, /* also_freed= */ FALSE);
 }
 
 char *
@@ -104,9 +104,9 @@ find_merge_obstacle (const StmLayer *lower, const StmLayer *upper)
   char *obstacle = find_holder_outside (lower);
 
   if (obstacle == NULL)
-    obstacle = find_tags (lower);
+    obstacle = find_tags (lower, /* also_freed= */ TRUE);
   if (obstacle == NULL)
-    obstacle = find_tags (upper);
+    obstacle = find_tags (upper, /* also_freed= */ TRUE);
   if (obstacle == NULL && upper->sharer != NULL)
     obstacle = g_strdup_printf ("domain '%s' has %s on record too", upper->sharer,
                                 upper->image->path);
