@@ -110,7 +110,7 @@ describe_checkpoint (const StmMoment *checkpoint)
   if (checkpoint->health == STM_HEALTH_MISSING)
     what = "has no bitmap any more on one of its disks";
   else if (checkpoint->health == STM_HEALTH_INCONSISTENT)
-    what = "has a bitmap that was not closed properly";
+    what = "has a bitmap that was not closed properly or records no more";
   if (what == NULL)
     return NULL;
   return g_strdup_printf ("checkpoint '%s' %s: what was written since it was made is not known, "
