@@ -90,6 +90,8 @@ find_commit_obstacle (const StmLayers *self, const StmLayer *lower, const StmLay
     return tell (upper, bitmap, "does not record and would be lost");
   if (link_of (upper, bitmap) != STM_LINK_RECORDING)
     return NULL;
+  if (!g_str_equal (lower->image->format, "qcow2"))
+    return tell (upper, bitmap, "would be lost in an image that is not qcow2");
   if (link == STM_LINK_RESTING)
     return tell (lower, bitmap, "does not record what would be moved to it");
   if (link == STM_LINK_BROKEN && claims.is_begun_above)

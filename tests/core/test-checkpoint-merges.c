@@ -163,6 +163,39 @@ test_sizes (void)
   g_assert_cmpstr (kept, ==, KEEP);
 }
 
+/* A raw image has no room for what began above it. */
+static void
+test_raw (void)
+{
+  g_autoptr (World) world = world_new ();
+  StmImage init;
+  StmDisk disk;
+  WorldFile *file;
+
+  world_define (world, "vm", one_disk);
+  file = world_get_file (world, BASE);
+  g_free (file->format);
+  file->format = g_strdup ("raw");
+  init = *world_image (world, "vm", BASE);
+  init.format = "raw";
+  world_put_image (world, "vm", &init);
+  disk = *world_disk (world, "vm", "vda");
+  disk.format = "raw";
+  world_set_disk (world, "vm", &disk);
+  world_create (world, "vm", "s1");
+  world_make_checkpoint (world, "vm", "b");
+
+  g_autofree char *kept = world_delete (world, "vm", "s1", STM_DELETE_ONE);
+  g_assert_cmpstr (kept, ==, "keep vm-vda.qcow2");
+  g_autofree char *gone = world_delete_checkpoint (world, "vm", "b", STM_DELETE_ONE);
+  g_assert_cmpstr (gone, ==, "unbitmap b vm-vda.s1");
+  world_create (world, "vm", "s2");
+  g_autofree char *merged = world_delete (world, "vm", "s2", STM_DELETE_ONE);
+  g_assert_cmpstr (merged, ==,
+                   "stream vm-vda.s1>vm-vda.s2, commit vm-vda.s2>vm-vda.qcow2, unlink vm-vda.s1, "
+                   "unlink vm-vda.s2");
+}
+
 /* Killed at any point and done again, a healthy one is healthy, and what is lost is known. */
 static void
 test_kills (void)
@@ -190,6 +223,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/checkpoint-merges/nothing-lost-looks-whole", test_cases);
   g_test_add_func ("/core/checkpoint-merges/marks-of-a-driver-are-passed-over", test_driver_marks);
   g_test_add_func ("/core/checkpoint-merges/sizes-that-differ", test_sizes);
+  g_test_add_func ("/core/checkpoint-merges/a-raw-image-takes-no-record", test_raw);
   g_test_add_func ("/core/checkpoint-merges/a-kill-lets-nothing-look-whole", test_kills);
 
   return g_test_run ();
