@@ -33,7 +33,8 @@ typedef struct
   World *world;
   GHashTable *records; /* id of a checkpoint -> Record */
   gboolean has_accidents;
-  gboolean has_parts; /* operations on single disks */
+  gboolean has_parts;    /* operations on single disks */
+  gboolean has_internal; /* snapshots within images, which keep them from being merged */
   guint n_names;
   int n_values;
 } History;
@@ -307,12 +308,13 @@ do_create (History *history)
   const char *storage[2];
   g_autofree char *name = new_name (history, "s");
   g_autofree char *checkpoint = new_name (history, "c");
-  StmCreateRequest request = {
-    .name = name,
-    .disks = pick_disks (history, storage),
-    .mode = g_test_rand_int_range (0, 4) == 0 ? STM_MODE_INTERNAL : STM_MODE_EXTERNAL,
-    .checkpoint = g_test_rand_int_range (0, 3) == 0 ? checkpoint : NULL
-  };
+  StmCreateRequest request = { .name = name,
+                               .disks = pick_disks (history, storage),
+                               .mode = history->has_internal && g_test_rand_int_range (0, 3) == 0
+                                           ? STM_MODE_INTERNAL
+                                           : STM_MODE_EXTERNAL,
+                               .checkpoint = g_test_rand_int_range (0, 3) == 0 ? checkpoint
+                                                                               : NULL };
   g_autoptr (GError) error = NULL;
   g_autoptr (StmPlan) plan = world_plan_create (history->world, "vm", &request, &error);
 
@@ -503,17 +505,17 @@ undefine (History *history)
         g_assert_true (
             g_str_has_prefix (((WorldBitmap *) file->bitmaps->pdata[i])->name, WORLD_FOREIGN));
     }
-  if (!history->has_accidents)
+  if (!history->has_accidents && !history->has_internal)
     g_assert_cmpuint (g_hash_table_size (history->world->files), ==, N_DISKS);
 }
 
 static void
-play_history (gboolean has_parts, gboolean has_accidents)
+play_history (History history)
 {
   g_autoptr (World) world = world_new ();
-  History history = { .world = world, .has_parts = has_parts, .has_accidents = has_accidents };
 
-  world->kills_hard = has_accidents && g_test_rand_int_range (0, 2) == 0;
+  history.world = world;
+  world->kills_hard = history.has_accidents && g_test_rand_int_range (0, 2) == 0;
   history.records = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   world_define (world, "vm", targets);
   for (guint i = 0; i < N_EVENTS; i++)
@@ -526,21 +528,28 @@ static void
 test_whole (void)
 {
   for (guint i = 0; i < N_HISTORIES; i++)
-    play_history (/* has_parts= */ FALSE, /* has_accidents= */ FALSE);
+    play_history ((History){ 0 });
 }
 
 static void
 test_parts (void)
 {
   for (guint i = 0; i < N_HISTORIES; i++)
-    play_history (/* has_parts= */ TRUE, /* has_accidents= */ FALSE);
+    play_history ((History){ .has_parts = TRUE });
 }
 
 static void
 test_accidents (void)
 {
   for (guint i = 0; i < N_HISTORIES; i++)
-    play_history (/* has_parts= */ i % 2 == 0, /* has_accidents= */ TRUE);
+    play_history ((History){ .has_parts = i % 2 == 0, .has_accidents = TRUE });
+}
+
+static void
+test_internal (void)
+{
+  for (guint i = 0; i < N_HISTORIES; i++)
+    play_history ((History){ .has_parts = i % 2 == 0, .has_internal = TRUE });
 }
 
 int
@@ -551,6 +560,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/checkpoint-random/also-of-single-disks", test_parts);
   g_test_add_func ("/core/checkpoint-random/what-accidents-spoil-is-known-as-spoilt",
                    test_accidents);
+  g_test_add_func ("/core/checkpoint-random/with-internal-snapshots-among-the-others",
+                   test_internal);
 
   return g_test_run ();
 }
