@@ -156,8 +156,8 @@ stm_merge_bitmaps_need_completion (const StmMergeBitmaps *self)
 }
 
 static gboolean
-remove_bitmap (StmBlockEndpoint *endpoint, StmBlockNode node, const char *name, const char *attempt,
-               GError **error)
+run_on_bitmap (StmBlockEndpoint *endpoint, const char *command, StmBlockNode node, const char *name,
+               const char *attempt, GError **error)
 {
   g_autoptr (JsonObject) arguments = json_object_new ();
 
@@ -165,9 +165,50 @@ remove_bitmap (StmBlockEndpoint *endpoint, StmBlockNode node, const char *name, 
   json_object_set_string_member (arguments, "name", name);
 
   g_autoptr (JsonNode) result = stm_block_endpoint_execute_sync (
-      endpoint, "block-dirty-bitmap-remove", arguments, attempt, /* cancellable= */ NULL, error);
+      endpoint, command, arguments, attempt, /* cancellable= */ NULL, error);
 
   return result != NULL;
+}
+
+static gboolean
+remove_bitmap (StmBlockEndpoint *endpoint, StmBlockNode node, const char *name, const char *attempt,
+               GError **error)
+{
+  return run_on_bitmap (endpoint, "block-dirty-bitmap-remove", node, name, attempt, error);
+}
+
+/* Records in the image above, and in the one below is there without going on: what it knows is a
+ * part of the whole at best. */
+static gboolean
+is_half (const StmImageBitmaps *above, const StmImageBitmaps *below, const char *name)
+{
+  const StmBitmapFacts *half = stm_image_bitmaps_find (above, name);
+  const StmBitmapFacts *rest = stm_image_bitmaps_find (below, name);
+
+  return half != NULL && half->is_recording && !half->is_broken && rest != NULL
+         && (rest->is_broken || !rest->is_recording);
+}
+
+/* A half would be taken for the whole once the image with the rest is out of the way. Were it
+ * removed, a later step could not tell it from one that begins above, and would bring a part of it
+ * back; so it stays, and records no more, which everybody can see. */
+static gboolean
+rest_halves (StmBlockEndpoint *endpoint, StmBlockNode node, const StmImageBitmaps *above,
+             const StmImageBitmaps *below, GError **error)
+{
+  const GPtrArray *bitmaps = above->facts->bitmaps;
+
+  for (guint i = 0; i < bitmaps->len; i++)
+    {
+      const StmBitmapFacts *bitmap = g_ptr_array_index (bitmaps, i);
+
+      if (is_half (above, below, bitmap->name)
+          && !run_on_bitmap (endpoint, "block-dirty-bitmap-disable", node, bitmap->name,
+                             "stopping a bitmap whose record is lost in part", error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 /* All that both have, and not only those of the step: the mark stands for each. */
@@ -192,6 +233,7 @@ run_completion (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint, StmBloc
                                       COMPLETION_MARK_GRANULARITY, STM_BLOCK_BITMAP_RESTING);
 
   return (!has_broken_mark || remove_bitmap (endpoint, upper, COMPLETION_MARK, attempt, error))
+         && (self->is_complete || rest_halves (endpoint, upper, &self->from, &self->into, error))
          && stm_block_transaction_run_sync (transaction, endpoint, attempt, /* cancellable= */ NULL,
                                             error);
 }
@@ -342,27 +384,6 @@ stm_merge_bitmaps_check_up (const StmMergeBitmaps *self, GError **error)
          || check_space (self, self->target, &self->into, 0, error);
 }
 
-/* What such a bitmap of the top knows would be taken for the whole, once the image that has lost
- * the rest is out of the chain. */
-static gboolean
-drop_halves (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint, StmBlockNode top,
-             GError **error)
-{
-  const GPtrArray *bitmaps = self->from.facts->bitmaps;
-
-  for (guint i = 0; i < bitmaps->len; i++)
-    {
-      const StmBitmapFacts *bitmap = g_ptr_array_index (bitmaps, i);
-
-      if (bitmap->is_broken && stm_image_bitmaps_is_in_order (&self->into, bitmap->name)
-          && !remove_bitmap (endpoint, top, bitmap->name,
-                             "removing a bitmap whose record is lost in part", error))
-        return FALSE;
-    }
-
-  return TRUE;
-}
-
 gboolean
 stm_merge_bitmaps_add_up (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                           StmBlockNode absorbed, StmBlockNode top, GError **error)
@@ -379,5 +400,5 @@ stm_merge_bitmaps_add_up (const StmMergeBitmaps *self, StmBlockEndpoint *endpoin
 
   return stm_block_transaction_run_sync (transaction, endpoint, "adding up bitmaps",
                                          /* cancellable= */ NULL, error)
-         && drop_halves (self, endpoint, top, error);
+         && rest_halves (endpoint, top, &self->into, &self->from, error);
 }

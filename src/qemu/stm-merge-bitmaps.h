@@ -50,7 +50,7 @@ gboolean stm_merge_bitmaps_carry_down (const StmMergeBitmaps *self, StmBlockEndp
 gboolean stm_merge_bitmaps_verify_down (const StmMergeBitmaps *self, GError **error);
 
 /* For a stream: as above. One that the top has lost stays lost, and one that the absorbed image has
- * lost is removed from the top, which would seem to know all otherwise. */
+ * lost records no more in the top, which would seem to know all otherwise. */
 gboolean stm_merge_bitmaps_check_up (const StmMergeBitmaps *self, GError **error);
 gboolean stm_merge_bitmaps_add_up (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                                    StmBlockNode absorbed, StmBlockNode top, GError **error);
