@@ -205,15 +205,6 @@ read_domain (StemmaClient *client, const char *path, GError **error)
 }
 
 static void
-print_field (const char *title, const char *text)
-{
-  g_autofree char *shown = stm_cli_escape (text);
-
-  if (*text != '\0')
-    stm_cli_print_line ("%-12s %s", title, shown);
-}
-
-static void
 print_moments (StemmaClient *client, StemmaKind kind, GVariant *properties)
 {
   g_autofree char *head = head_name (client, kind, properties);
@@ -225,19 +216,19 @@ print_moments (StemmaClient *client, StemmaKind kind, GVariant *properties)
                       : g_strdup_printf ("%" G_GUINT64_FORMAT ", %s '%s'",
                                          stm_cli_get_number (properties, "Count"),
                                          kind == STEMMA_KIND_SNAPSHOT ? "current" : "leaf", head);
-  print_field (kind == STEMMA_KIND_SNAPSHOT ? "Snapshots:" : "Checkpoints:", text);
+  stm_cli_print_field (kind == STEMMA_KIND_SNAPSHOT ? "Snapshots:" : "Checkpoints:", text);
 }
 
 static void
 print_domain (StemmaClient *client, const Listed *listed)
 {
-  print_field ("Name:", stm_cli_get_string (listed->domain, "Name"));
-  print_field ("Title:", stm_cli_get_string (listed->domain, "Title"));
-  print_field ("Uuid:", stm_cli_get_string (listed->domain, "Uuid"));
-  print_field ("Path:", listed->path);
-  print_field ("Description:", stm_cli_get_string (listed->domain, "Description"));
-  print_field ("State:", stm_cli_get_string (listed->domain, "State"));
-  print_field ("Health:", stm_cli_get_string (listed->domain, "Health"));
+  stm_cli_print_field ("Name:", stm_cli_get_string (listed->domain, "Name"));
+  stm_cli_print_field ("Title:", stm_cli_get_string (listed->domain, "Title"));
+  stm_cli_print_field ("Uuid:", stm_cli_get_string (listed->domain, "Uuid"));
+  stm_cli_print_field ("Path:", listed->path);
+  stm_cli_print_field ("Description:", stm_cli_get_string (listed->domain, "Description"));
+  stm_cli_print_field ("State:", stm_cli_get_string (listed->domain, "State"));
+  stm_cli_print_field ("Health:", stm_cli_get_string (listed->domain, "Health"));
   print_moments (client, STEMMA_KIND_SNAPSHOT, listed->snapshots);
   print_moments (client, STEMMA_KIND_CHECKPOINT, listed->checkpoints);
 }

@@ -189,15 +189,6 @@ read_job (StmCliCall *call, const char *path, GError **error)
 }
 
 static void
-print_field (const char *title, const char *text)
-{
-  g_autofree char *shown = stm_cli_escape (text);
-
-  if (*text != '\0')
-    stm_cli_print_line ("%-12s %s", title, shown);
-}
-
-static void
 print_bytes (GVariant *job)
 {
   g_autofree char *done = stm_cli_format_size (stm_cli_get_number (job, "BytesDone"));
@@ -205,7 +196,7 @@ print_bytes (GVariant *job)
   g_autofree char *text = g_strdup_printf ("%s of %s", done, total);
 
   if (stm_cli_get_number (job, "BytesTotal") > 0)
-    print_field ("Moved:", text);
+    stm_cli_print_field ("Moved:", text);
 }
 
 static void
@@ -218,17 +209,17 @@ print_job (StemmaClient *client, const char *path, GVariant *job)
   g_autofree char *uid = g_strdup_printf ("%" G_GUINT64_FORMAT,
                                           stm_cli_get_number (job, "StartedByUid"));
 
-  print_field ("Job:", number_of (path));
-  print_field ("Operation:", stm_cli_get_string (job, "Operation"));
-  print_field ("Object:", objects);
-  print_field ("State:", stm_cli_get_string (job, "State"));
-  print_field ("Phase:", stm_cli_get_string (job, "Phase"));
-  print_field ("Progress:", progress != NULL ? progress : "");
+  stm_cli_print_field ("Job:", number_of (path));
+  stm_cli_print_field ("Operation:", stm_cli_get_string (job, "Operation"));
+  stm_cli_print_field ("Object:", objects);
+  stm_cli_print_field ("State:", stm_cli_get_string (job, "State"));
+  stm_cli_print_field ("Phase:", stm_cli_get_string (job, "Phase"));
+  stm_cli_print_field ("Progress:", progress != NULL ? progress : "");
   print_bytes (job);
-  print_field ("Started:", start > 0 ? started : "");
-  print_field ("By user:", uid);
-  print_field ("Error:", stm_cli_get_string (job, "ErrorName"));
-  print_field ("Message:", stm_cli_get_string (job, "ErrorMessage"));
+  stm_cli_print_field ("Started:", start > 0 ? started : "");
+  stm_cli_print_field ("By user:", uid);
+  stm_cli_print_field ("Error:", stm_cli_get_string (job, "ErrorName"));
+  stm_cli_print_field ("Message:", stm_cli_get_string (job, "ErrorMessage"));
 }
 
 static gboolean

@@ -191,15 +191,6 @@ stm_cli_moment_run_tree (StmCliCall *call, GError **error)
   return TRUE;
 }
 
-static void
-print_field (const char *title, const char *text)
-{
-  g_autofree char *shown = stm_cli_escape (text);
-
-  if (*text != '\0')
-    stm_cli_print_line ("%-12s %s", title, shown);
-}
-
 static const char *
 cell (GVariant *disk, const char *key)
 {
@@ -244,22 +235,23 @@ print_moment (StmCliCall *call, const char *path, GVariant *properties, const ch
   g_autofree char *n_children = g_strdup_printf ("%" G_GUINT64_FORMAT,
                                                  stm_cli_get_number (properties, "ChildCount"));
 
-  print_field ("Name:", stm_cli_get_string (properties, "Name"));
-  print_field ("Path:", path);
-  print_field ("Description:", stm_cli_get_string (properties, "Description"));
-  print_field ("Parent:", parent != NULL ? parent : "-");
-  print_field ("Children:", n_children);
-  print_field ("Created:", created);
-  print_field ("State:", stm_cli_get_string (properties, "State"));
+  stm_cli_print_field ("Name:", stm_cli_get_string (properties, "Name"));
+  stm_cli_print_field ("Path:", path);
+  stm_cli_print_field ("Description:", stm_cli_get_string (properties, "Description"));
+  stm_cli_print_field ("Parent:", parent != NULL ? parent : "-");
+  stm_cli_print_field ("Children:", n_children);
+  stm_cli_print_field ("Created:", created);
+  stm_cli_print_field ("State:", stm_cli_get_string (properties, "State"));
   if (call->command->kind == STEMMA_KIND_SNAPSHOT)
     {
-      print_field ("Current:", stm_cli_get_boolean (properties, "Current") ? "yes" : "no");
-      print_field ("Definition:", stm_cli_get_boolean (properties, "HasDefinition") ? "yes" : "no");
+      stm_cli_print_field ("Current:", stm_cli_get_boolean (properties, "Current") ? "yes" : "no");
+      stm_cli_print_field ("Definition:",
+                           stm_cli_get_boolean (properties, "HasDefinition") ? "yes" : "no");
     }
-  print_field ("Memory:", stm_cli_get_string (properties, "Memory"));
-  print_field ("Location:", stm_cli_get_string (properties, "Location"));
-  print_field ("Quiesced:", stm_cli_get_string (properties, "Quiesced"));
-  print_field ("Health:", stm_cli_get_string (properties, "Health"));
+  stm_cli_print_field ("Memory:", stm_cli_get_string (properties, "Memory"));
+  stm_cli_print_field ("Location:", stm_cli_get_string (properties, "Location"));
+  stm_cli_print_field ("Quiesced:", stm_cli_get_string (properties, "Quiesced"));
+  stm_cli_print_field ("Health:", stm_cli_get_string (properties, "Health"));
   print_disks (call, properties);
 }
 

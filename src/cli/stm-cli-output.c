@@ -59,6 +59,15 @@ stm_cli_print_line (const char *format, ...)
   g_print ("%s\n", line);
 }
 
+void
+stm_cli_print_field (const char *title, const char *text)
+{
+  g_autofree char *shown = stm_cli_escape (text);
+
+  if (*text != '\0')
+    stm_cli_print_line ("%-12s %s", title, shown);
+}
+
 StmCliTable *
 stm_cli_table_new (const char *first_head, ...)
 {

@@ -14,6 +14,9 @@ char *stm_cli_escape (const char *text);
 /* One line on stdout. */
 void stm_cli_print_line (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
+/* "Title:       text", escaped; nothing for a text that is empty. */
+void stm_cli_print_field (const char *title, const char *text);
+
 /* Rows of cells under a head, in columns; what is printed is escaped. */
 typedef struct _StmCliTable StmCliTable;
 /* Heads, ended by NULL. */
