@@ -30,6 +30,7 @@ struct _StmMomentReader
 {
   GHashTable *nested;    /* text -> StmNestedDomain */
   gsize bytes;           /* of their texts */
+  gsize max_bytes;       /* of the same */
   StmNestedDomain *last; /* the <domain> that was found last, borrowed from the table, or NULL */
   gsize last_length;     /* of its text */
 };
@@ -62,7 +63,15 @@ stm_nested_domain_unref (StmNestedDomain *self)
 StmMomentReader *
 stm_moment_reader_new (void)
 {
+  return stm_moment_reader_new_limited (MAX_REMEMBERED);
+}
+
+StmMomentReader *
+stm_moment_reader_new_limited (gsize max_bytes)
+{
   StmMomentReader *self = g_new0 (StmMomentReader, 1);
+
+  self->max_bytes = max_bytes;
 
   self->nested = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
                                         (GDestroyNotify) stm_nested_domain_unref);
@@ -287,7 +296,7 @@ remember (StmMomentReader *self, const StmNestedDomain *nested)
 {
   gsize length = strlen (nested->text);
 
-  if (length > MAX_REMEMBERED - self->bytes)
+  if (length > self->max_bytes - MIN (self->bytes, self->max_bytes))
     {
       self->last = NULL;
       g_hash_table_remove_all (self->nested);

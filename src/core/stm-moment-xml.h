@@ -74,6 +74,8 @@ void stm_moment_document_free (StmMomentDocument *self);
 typedef struct _StmMomentReader StmMomentReader;
 
 StmMomentReader *stm_moment_reader_new (void);
+/* One to be kept: it remembers definitions of up to so many bytes together. */
+StmMomentReader *stm_moment_reader_new_limited (gsize max_bytes);
 void stm_moment_reader_free (StmMomentReader *self);
 StmMomentDocument *stm_moment_reader_read (StmMomentReader *self, const char *text,
                                            StmMomentKind kind, GError **error);

@@ -52,11 +52,11 @@ struct _StmRedefinition
   gboolean sets_current;
   gboolean validates;
 
-  StmMomentReader *reader;
-  GPtrArray *documents; /* StmRedefined */
-  GHashTable *by_name;  /* name -> StmRedefined */
-  GHashTable *texts;    /* hash -> StmNestedDomain: distinct definitions, for their size */
-  gsize text_bytes;     /* of the distinct definitions and all that is held beside them */
+  StmMomentReader *reader; /* of documents that come without one; NULL until then */
+  GPtrArray *documents;    /* StmRedefined */
+  GHashTable *by_name;     /* name -> StmRedefined */
+  GHashTable *texts;       /* hash -> StmNestedDomain: distinct definitions, for their size */
+  gsize text_bytes;        /* of the distinct definitions and all that is held beside them */
 
   const StmModel *model; /* while it is being prepared or planned */
   StmDomain *domain;

@@ -53,7 +53,6 @@ stm_redefinition_new (const StmRedefineRequest *request)
   self->current = g_strdup (request->current);
   self->sets_current = request->sets_current;
   self->validates = request->validates;
-  self->reader = stm_moment_reader_new ();
   self->documents = g_ptr_array_new_with_free_func (free_redefined);
   self->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   self->texts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
@@ -72,7 +71,7 @@ stm_redefinition_free (StmRedefinition *self)
   if (self == NULL)
     return;
 
-  stm_moment_reader_free (self->reader);
+  g_clear_pointer (&self->reader, stm_moment_reader_free);
   g_hash_table_unref (self->by_name);
   g_hash_table_unref (self->unknown);
   g_ptr_array_unref (self->documents);
@@ -173,6 +172,15 @@ hold_texts (StmRedefinition *self, const StmMomentDocument *document, GError **e
 gboolean
 stm_redefinition_add (StmRedefinition *self, const char *text, GError **error)
 {
+  if (self->reader == NULL)
+    self->reader = stm_moment_reader_new ();
+  return stm_redefinition_add_with (self, self->reader, text, error);
+}
+
+gboolean
+stm_redefinition_add_with (StmRedefinition *self, StmMomentReader *reader, const char *text,
+                           GError **error)
+{
   if (self->documents->len >= STM_MAX_MOMENTS)
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
@@ -181,7 +189,7 @@ stm_redefinition_add (StmRedefinition *self, const char *text, GError **error)
       return FALSE;
     }
 
-  StmMomentDocument *document = stm_moment_reader_read (self->reader, text, self->kind, error);
+  StmMomentDocument *document = stm_moment_reader_read (reader, text, self->kind, error);
   if (document == NULL)
     {
       if (self->documents->len > 0)

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "stm-driver.h"
+#include "stm-moment-xml.h"
 #include "stm-planner.h"
 
 typedef struct _StmRedefinition StmRedefinition;
@@ -22,6 +23,9 @@ void stm_redefinition_free (StmRedefinition *self);
 
 /* Reads one document. INVALID_XML, NOT_SUPPORTED, TOO_MANY, TOO_LARGE; names the document. */
 gboolean stm_redefinition_add (StmRedefinition *self, const char *text, GError **error);
+/* The same with a reader that has seen the documents of other calls. */
+gboolean stm_redefinition_add_with (StmRedefinition *self, StmMomentReader *reader,
+                                    const char *text, GError **error);
 
 /* --- prepared --- */
 

@@ -39,7 +39,7 @@ stm_errand_take_in (StmErrand *self, StmErrandNext next)
     }
   if (class->reads_little != NULL && class->reads_little (self->op))
     {
-      work_read (self);
+      class->read_little (self->op, self->tools->reader, &self->error);
       on_read (self);
       return;
     }

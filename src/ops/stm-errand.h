@@ -9,6 +9,7 @@
 #include "stm-claims.h"
 #include "stm-job.h"
 #include "stm-ledger.h"
+#include "stm-moment-xml.h"
 #include "stm-op.h"
 #include "stm-workers.h"
 
@@ -21,6 +22,7 @@ typedef struct
   StmDriver *driver;
   StmClaims *claims;
   StmWorkers *workers;
+  StmMomentReader *reader; /* of the main loop */
   const char *const *pools;
 } StmErrandTools;
 

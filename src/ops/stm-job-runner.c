@@ -15,6 +15,8 @@
 #define ENDED_JOB_SECONDS 300
 #define MAX_ENDED_JOBS 1000
 #define POLL_MILLISECONDS 250
+/* What is remembered of documents that came one by one: most repeat the definition of the last. */
+#define MAX_DEFINITIONS 131072 /* bytes */
 
 struct _StmJobRunner
 {
@@ -435,6 +437,7 @@ stm_job_runner_new (StmLedger *ledger, StmDriver *driver, StmWorkers *workers,
                                   .driver = g_object_ref (driver),
                                   .claims = stm_claims_new (),
                                   .workers = workers,
+                                  .reader = stm_moment_reader_new_limited (MAX_DEFINITIONS),
                                   .pools = (const char *const *) self->pools };
   return self;
 }
@@ -458,6 +461,7 @@ stm_job_runner_finalize (GObject *object)
   g_object_unref (self->tools.ledger);
   g_object_unref (self->tools.driver);
   stm_claims_free (self->tools.claims);
+  stm_moment_reader_free (self->tools.reader);
   g_strfreev (self->pools);
   G_OBJECT_CLASS (stm_job_runner_parent_class)->finalize (object);
 }

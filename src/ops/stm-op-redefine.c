@@ -55,13 +55,10 @@ read_descriptor (StmOpRedefine *self, GCancellable *cancellable, GError **error)
   return is_read;
 }
 
+/* `reader` may be NULL. */
 static gboolean
-read_documents (StmOp *op, GCancellable *cancellable, GError **error)
+add_given (StmOpRedefine *self, StmMomentReader *reader, GCancellable *cancellable, GError **error)
 {
-  StmOpRedefine *self = STM_OP_REDEFINE (op);
-
-  if (self->fd >= 0)
-    return read_descriptor (self, cancellable, error);
   for (guint i = 0; self->documents != NULL && self->documents[i] != NULL; i++)
     {
       if (g_cancellable_is_cancelled (cancellable))
@@ -70,11 +67,29 @@ read_documents (StmOp *op, GCancellable *cancellable, GError **error)
                        "the redefinition was cancelled");
           return FALSE;
         }
-      if (!stm_redefinition_add (self->redefinition, self->documents[i], error))
+      if (reader != NULL
+              ? !stm_redefinition_add_with (self->redefinition, reader, self->documents[i], error)
+              : !stm_redefinition_add (self->redefinition, self->documents[i], error))
         return FALSE;
     }
   g_clear_pointer (&self->documents, g_strfreev);
   return TRUE;
+}
+
+static gboolean
+read_documents (StmOp *op, GCancellable *cancellable, GError **error)
+{
+  StmOpRedefine *self = STM_OP_REDEFINE (op);
+
+  if (self->fd >= 0)
+    return read_descriptor (self, cancellable, error);
+  return add_given (self, /* reader= */ NULL, cancellable, error);
+}
+
+static gboolean
+read_little (StmOp *op, StmMomentReader *reader, GError **error)
+{
+  return add_given (STM_OP_REDEFINE (op), reader, /* cancellable= */ NULL, error);
 }
 
 static gboolean
@@ -186,6 +201,7 @@ stm_op_redefine_class_init (StmOpRedefineClass *class)
   G_OBJECT_CLASS (class)->finalize = stm_op_redefine_finalize;
   STM_OP_CLASS (class)->read = read_documents;
   STM_OP_CLASS (class)->reads_little = reads_little;
+  STM_OP_CLASS (class)->read_little = read_little;
   STM_OP_CLASS (class)->prepare = prepare;
   STM_OP_CLASS (class)->list_texts = list_texts;
   STM_OP_CLASS (class)->take_text = take_text;

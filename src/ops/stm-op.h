@@ -8,6 +8,7 @@
 #pragma once
 
 #include "stm-driver.h"
+#include "stm-moment-xml.h"
 #include "stm-planner.h"
 
 #include <gio/gio.h>
@@ -24,6 +25,8 @@ struct _StmOpClass
   gboolean (*read) (StmOp *self, GCancellable *cancellable, GError **error);
   /* Main loop, optional: whether that is so little that it is done there; never, without this. */
   gboolean (*reads_little) (StmOp *self);
+  /* Main loop, for those that may read little: the same as read, with the main loop's reader. */
+  gboolean (*read_little) (StmOp *self, StmMomentReader *reader, GError **error);
   /* Main loop, at the head of the queue: refuse early, and say which images to look at (NULL in
    * *out_images: none). */
   gboolean (*prepare) (StmOp *self, const StmModel *model, GPtrArray **out_images, GError **error);
