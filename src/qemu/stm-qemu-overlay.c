@@ -333,15 +333,29 @@ prove_empty (int fd, const char *path, gpointer user_data, GError **error)
   return TRUE;
 }
 
+/* Where there is no directory there is no file of ours: the client may have named one that never
+ * was. */
+static gboolean
+remove_file (const StmPathPolicy *policy, const char *path, StmImageProof proof, gpointer user_data,
+             GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (stm_image_file_unlink (policy, path, proof, user_data, &local)
+      || g_error_matches (local, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
 static gboolean
 remove_files (const Overlay *overlay, const StmPathPolicy *policy, gboolean is_published,
               GError **error)
 {
   /* The temporary name tells by itself that the file is the plan's. */
-  return stm_image_file_unlink (policy, overlay->temporary, /* proof= */ NULL, NULL, error)
+  return remove_file (policy, overlay->temporary, /* proof= */ NULL, /* user_data= */ NULL, error)
          && (!is_published
-             || stm_image_file_unlink (policy, overlay->image->path, prove_empty,
-                                       (gpointer) overlay, error));
+             || remove_file (policy, overlay->image->path, prove_empty, (gpointer) overlay, error));
 }
 
 /* Only what was made in this call: a file of a final name that is not ours is why it failed. What

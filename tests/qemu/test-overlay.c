@@ -290,6 +290,25 @@ test_abandoning_takes_back_everything (ImageFixture *self, gconstpointer unused)
   image_fixture_assert_files (self, "a.qcow2 b.raw");
 }
 
+/* A client may choose where an overlay is made. */
+static void
+test_abandoning_minds_no_missing_directory (ImageFixture *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  g_autoptr (StmPlan) plan = plan_two_disks (self);
+  g_autoptr (GError) error = NULL;
+
+  add_overlay_step (self, plan, "vdc", "nowhere/c.new", "b.raw", "raw");
+  g_assert_false (make (self, plan, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_true (stm_driver_abandon_overlays (self->driver, plan, self->policy, &error));
+  g_assert_no_error (error);
+  image_fixture_assert_files (self, "a.qcow2 b.raw");
+}
+
 static void
 test_abandoning_leaves_what_was_written (ImageFixture *self, gconstpointer unused)
 {
@@ -358,6 +377,8 @@ main (int argc, char **argv)
        test_a_path_outside_the_policy_is_refused);
   ADD ("/qemu/overlay/abandoning-takes-back-everything", NULL,
        test_abandoning_takes_back_everything);
+  ADD ("/qemu/overlay/abandoning-minds-no-directory-that-is-missing", NULL,
+       test_abandoning_minds_no_missing_directory);
   ADD ("/qemu/overlay/abandoning-leaves-what-was-written", NULL,
        test_abandoning_leaves_what_was_written);
   ADD ("/qemu/overlay/abandoning-leaves-what-is-not-ours", NULL,
