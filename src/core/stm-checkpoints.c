@@ -130,7 +130,7 @@ stm_checkpoint_name_check (const char *name, GError **error)
     return refuse_name ("is longer than 255 bytes", error);
   if (*name == '.')
     return refuse_name ("begins with a '.'", error);
-  if (g_str_has_prefix (name, STM_DRIVER_BITMAP_PREFIX))
+  if (stm_bitmap_name_is_drivers (name))
     return refuse_name ("begins with '" STM_DRIVER_BITMAP_PREFIX "', which is the service's",
                         error);
   for (const char *p = name; *p != '\0'; p++)

@@ -27,8 +27,7 @@ stm_layer_note_bitmaps (StmLayer *layer)
                      : stm_bitmap_is_in_order (bitmap) ? STM_LINK_RECORDING
                                                        : STM_LINK_RESTING;
 
-      if (!g_str_has_prefix (bitmap->name, STM_DRIVER_BITMAP_PREFIX))
-        g_hash_table_insert (layer->bitmaps, g_strdup (bitmap->name), GUINT_TO_POINTER (link));
+      g_hash_table_insert (layer->bitmaps, g_strdup (bitmap->name), GUINT_TO_POINTER (link));
     }
 }
 

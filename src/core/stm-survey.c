@@ -147,11 +147,32 @@ stm_facts_find_bitmap (const StmFacts *facts, const char *name)
   return NULL;
 }
 
+gboolean
+stm_bitmap_name_is_drivers (const char *name)
+{
+  return g_str_has_prefix (name, STM_DRIVER_BITMAP_PREFIX);
+}
+
+/* Here, where what a driver reads becomes what planners see: none of them is to count such a one,
+ * carry it into an overlay, or show it. */
+static void
+drop_drivers_bitmaps (StmFacts *facts)
+{
+  for (guint i = facts->bitmaps->len; i > 0; i--)
+    {
+      const StmBitmapFacts *bitmap = facts->bitmaps->pdata[i - 1];
+
+      if (stm_bitmap_name_is_drivers (bitmap->name))
+        g_ptr_array_remove_index (facts->bitmaps, i - 1);
+    }
+}
+
 void
 stm_survey_take_facts (StmSurvey *self, StmFacts *facts)
 {
   g_return_if_fail (self != NULL && facts != NULL);
 
+  drop_drivers_bitmaps (facts);
   /* Replace, not insert: the key lives in the value. */
   g_hash_table_replace (self->facts, facts->path, facts);
 }

@@ -23,8 +23,9 @@ typedef struct
 } StmTagFacts;
 
 /* Bitmaps with such names are a driver's own: a step may need them for its time, and one that was
- * cut off leaves them. They stand in nobody's way. */
+ * cut off or given up leaves them. They stand in nobody's way, and no survey shows them. */
 #define STM_DRIVER_BITMAP_PREFIX "stemma-carried-"
+gboolean stm_bitmap_name_is_drivers (const char *name);
 
 /* A persistent dirty bitmap in an image. */
 typedef struct
@@ -55,7 +56,7 @@ typedef struct _StmFacts
   gboolean is_written;   /* open for writing in another process, a machine's for one: then what was
                           * read of it may be behind what that process knows */
   GPtrArray *tags;       /* StmTagFacts, in the order of the file, owned */
-  GPtrArray *bitmaps;    /* StmBitmapFacts, likewise */
+  GPtrArray *bitmaps;    /* StmBitmapFacts, likewise; in a survey without a driver's own */
   GStrv children;        /* files found by the header scan that name this image as backing, or that
                           * may: paths */
   guint64 free_bytes;    /* left on its file system */

@@ -61,7 +61,7 @@ next_name (const StmMergeBitmaps *self, guint *position)
 
   if (names == NULL)
     return NULL;
-  while (names[*position] != NULL && g_str_has_prefix (names[*position], STM_DRIVER_BITMAP_PREFIX))
+  while (names[*position] != NULL && stm_bitmap_name_is_drivers (names[*position]))
     (*position)++;
   return names[*position] != NULL ? names[(*position)++] : NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "stm-image-tags.h"
 #include "stm-image-tool.h"
+#include "stm-qemu-bitmaps.h"
 
 #include "stemma-error.h"
 
@@ -24,20 +25,44 @@ fail_missing (const StmImageTags *tags, const char *name, GError **error)
   return FALSE;
 }
 
-/* QEMU checks that too, but when it has begun. */
+/* QEMU checks that too, but when it has begun. The service's own are none of anybody's records. */
 static gboolean
 check_bitmaps (const StmImageTags *tags, const char *name, GError **error)
 {
-  if (tags->facts->bitmaps->len == 0)
-    return TRUE;
+  for (guint i = 0; i < tags->facts->bitmaps->len; i++)
+    {
+      const StmBitmapFacts *bitmap = g_ptr_array_index (tags->facts->bitmaps, i);
 
-  const StmBitmapFacts *bitmap = g_ptr_array_index (tags->facts->bitmaps, 0);
+      if (stm_bitmap_name_is_drivers (bitmap->name))
+        continue;
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
+                   "bringing image %s to internal snapshot \"%s\": it has dirty bitmap \"%s\", "
+                   "which would be wrong afterwards; delete the checkpoints first",
+                   tags->facts->path, name, bitmap->name);
+      return FALSE;
+    }
 
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-               "bringing image %s to internal snapshot \"%s\": it has %u dirty bitmaps, \"%s\" "
-               "for one, which would be wrong afterwards; delete the checkpoints first",
-               tags->facts->path, name, tags->facts->bitmaps->len, bitmap->name);
-  return FALSE;
+  return TRUE;
+}
+
+/* What a merge left that was cut off and never done again. It says of the image's bitmaps that they
+ * are complete, and there are none. */
+static gboolean
+remove_left_marks (const StmQemuSetup *setup, const StmImageTags *tags, const StmImage *image,
+                   const StmPathPolicy *policy, GError **error)
+{
+  for (guint i = 0; i < tags->facts->bitmaps->len; i++)
+    {
+      const StmBitmapFacts *bitmap = g_ptr_array_index (tags->facts->bitmaps, i);
+      const StmStep removal = { .kind = STM_STEP_UNBITMAP,
+                                .image = (StmImage *) image,
+                                .name = bitmap->name };
+
+      if (!stm_qemu_bitmaps_remove (setup, &removal, policy, error))
+        return FALSE;
+    }
+
+  return TRUE;
 }
 
 /* What QEMU has the image through cannot grow, and a disk of another size is another disk to the
@@ -101,6 +126,7 @@ go (const StmQemuSetup *setup, StmImageTags *tags, const StmTagFacts *tag, const
     return stm_image_tags_sync (tags, policy, error);
 
   return check_bitmaps (tags, tag->name, error) && check_capacity (tags, tag, error)
+         && remove_left_marks (setup, tags, image, policy, error)
          && apply (setup, tags, tag, cancellable, error) && seal (image, tag->name, policy, error);
 }
 

@@ -430,6 +430,23 @@ test_survey (void)
   g_assert_false (stm_survey_has_name (survey, "/v/a"));
 }
 
+static void
+test_survey_shows_no_bitmap_of_a_drivers_own (void)
+{
+  static const char *const names[] = { STM_DRIVER_BITMAP_PREFIX "down", "stemma-carried", "c1",
+                                       STM_DRIVER_BITMAP_PREFIX };
+  g_autoptr (StmSurvey) survey = stm_survey_new ();
+  StmFacts *facts = stm_facts_new ("/v/a");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    stm_facts_add_bitmap (facts, &(StmBitmapFacts){ .name = names[i], .is_broken = i == 3 });
+  stm_survey_take_facts (survey, facts);
+
+  g_assert_cmpuint (facts->bitmaps->len, ==, 2);
+  g_assert_nonnull (stm_facts_find_bitmap (facts, "stemma-carried"));
+  g_assert_nonnull (stm_facts_find_bitmap (facts, "c1"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -446,6 +463,8 @@ main (int argc, char **argv)
   g_test_add_func ("/core/values/spoilt-bytes-are-taken-sound-or-not-at-all", test_spoilt_bytes);
   g_test_add_func ("/core/values/words-go-both-ways", test_words);
   g_test_add_func ("/core/survey/last-facts-of-a-path-count", test_survey);
+  g_test_add_func ("/core/values/survey-shows-no-bitmap-of-a-drivers-own",
+                   test_survey_shows_no_bitmap_of_a_drivers_own);
 
   return g_test_run ();
 }
