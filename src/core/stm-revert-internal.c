@@ -193,6 +193,24 @@ check_bitmaps (const StmRevert *self, const StmRevertDisk *concern, GError **err
                  ((StmBitmapFacts *) facts->bitmaps->pdata[0])->name);
 }
 
+/* --- size --- */
+
+/* The way to the snapshot is the image as it is: a driver neither grows nor shrinks it. */
+static gboolean
+check_capacity (const StmRevert *self, const StmRevertDisk *concern, GError **error)
+{
+  const StmFacts *facts = stm_survey_get (self->survey, concern->frozen->path);
+  const StmTagFacts *tag = find_tag (self, concern);
+
+  if (tag->capacity == facts->capacity)
+    return TRUE;
+
+  return refuse (self, concern, STEMMA_ERROR_NOT_SUPPORTED, error,
+                 "the disk had %" G_GUINT64_FORMAT " bytes then and has %" G_GUINT64_FORMAT
+                 " now; give the image its old size with qemu-img resize first",
+                 tag->capacity, facts->capacity);
+}
+
 /* --- all that is needed --- */
 
 static gboolean
@@ -236,7 +254,8 @@ stm_revert_check_internal (StmRevert *self, GError **error)
           continue;
         }
       if (!check_users (self, concern, error) || !check_children (self, concern, error)
-          || (concern->goes && !check_bitmaps (self, concern, error)))
+          || (concern->goes
+              && (!check_bitmaps (self, concern, error) || !check_capacity (self, concern, error))))
         return FALSE;
     }
 
