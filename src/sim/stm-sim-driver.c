@@ -215,6 +215,14 @@ stm_sim_driver_write (StmSimDriver *self, const char *path, guint64 block, guint
   stm_sim_world_unlock (self->world);
 }
 
+void
+stm_sim_driver_resize (StmSimDriver *self, const char *path, guint64 capacity)
+{
+  stm_sim_world_lock (self->world);
+  stm_sim_world_get (self->world, path)->capacity = capacity;
+  stm_sim_world_unlock (self->world);
+}
+
 guint64
 stm_sim_driver_read (StmSimDriver *self, const char *path, guint64 block)
 {

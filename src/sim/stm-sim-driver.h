@@ -30,6 +30,7 @@ stm_sim_driver_new (const char *file, const StmSimBehaviour *behaviour, GError *
 void stm_sim_driver_make_image (StmSimDriver *self, const char *path, const char *format,
                                 guint64 capacity, const char *backing);
 void stm_sim_driver_write (StmSimDriver *self, const char *path, guint64 block, guint64 value);
+void stm_sim_driver_resize (StmSimDriver *self, const char *path, guint64 capacity);
 guint64 stm_sim_driver_read (StmSimDriver *self, const char *path, guint64 block);
 gboolean stm_sim_driver_has_image (StmSimDriver *self, const char *path);
 void stm_sim_driver_lose_image (StmSimDriver *self, const char *path);

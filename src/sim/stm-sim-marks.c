@@ -85,6 +85,30 @@ bring_to (StmSimImage *image, const StmSimTag *tag)
 }
 
 static gboolean
+check_goto (const StmSimImage *image, const StmSimTag *tag, GError **error)
+{
+  for (guint i = 0; i < image->bitmaps->len; i++)
+    {
+      const StmSimBitmap *bitmap = image->bitmaps->pdata[i];
+
+      if (stm_bitmap_name_is_drivers (bitmap->name))
+        continue;
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
+                   "image %s has bitmap '%s', which would be wrong after it is brought to internal "
+                   "snapshot '%s': delete the checkpoints first",
+                   image->path, bitmap->name, tag->name);
+      return FALSE;
+    }
+  if (tag->capacity == image->capacity)
+    return TRUE;
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
+               "bringing image %s to internal snapshot '%s': the disk had %" G_GUINT64_FORMAT
+               " bytes then and has %" G_GUINT64_FORMAT " now; give it its old size first",
+               image->path, tag->name, tag->capacity, image->capacity);
+  return FALSE;
+}
+
+static gboolean
 go_to_locked (StmSimWorld *world, const StmStep *step, const StmPathPolicy *policy, GError **error)
 {
   StmSimImage *image = stm_sim_get_qcow2 (world, policy, step->image->path,
@@ -99,14 +123,10 @@ go_to_locked (StmSimWorld *world, const StmStep *step, const StmPathPolicy *poli
                    "image %s has no internal snapshot '%s'", image->path, step->name);
       return FALSE;
     }
-  if (image->bitmaps->len > 0)
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-                   "image %s has bitmaps, which would be wrong after it is brought to internal "
-                   "snapshot '%s': delete the checkpoints first",
-                   image->path, step->name);
-      return FALSE;
-    }
+  if (!check_goto (image, tag, error))
+    return FALSE;
+  /* Only a driver's own are left. */
+  g_ptr_array_set_size (image->bitmaps, 0);
   bring_to (image, tag);
 
   return stm_sim_world_commit_locked (world, error);

@@ -114,6 +114,48 @@ test_an_image_with_bitmaps_goes_to_no_tag (DriverSuite *suite)
   driver_suite_assert_block (suite, "a", 0, 2);
 }
 
+/* A merge that was given up may have left it. */
+static void
+test_a_mark_of_the_drivers_own_is_not_in_the_way (DriverSuite *suite)
+{
+  g_autoptr (GError) error = NULL;
+
+  driver_suite_make_image (suite, "a", "qcow2", NULL, NULL);
+  driver_suite_write_block (suite, "a", 0, 1);
+  driver_suite_mark (suite, STM_STEP_TAG, "a", "s1");
+  driver_suite_write_block (suite, "a", 0, 2);
+  driver_suite_mark (suite, STM_STEP_BITMAP, "a", STM_DRIVER_BITMAP_PREFIX "down");
+
+  g_autoptr (StmSurvey) survey = driver_suite_look_at (suite, "a", "qcow2", NULL);
+  g_assert_cmpuint (driver_suite_facts_of (suite, survey, "a")->bitmaps->len, ==, 0);
+
+  g_autoptr (StmPlan) plan = plan_goto (suite, "a", "s1");
+  go_to (suite, plan, &error);
+  g_assert_no_error (error);
+  driver_suite_assert_block (suite, "a", 0, 1);
+  stm_driver_abandon_marks (suite->driver, plan, suite->policy, &error);
+  g_assert_no_error (error);
+  driver_suite_assert_block (suite, "a", 0, 2);
+}
+
+static void
+test_a_resized_image_goes_to_no_tag (DriverSuite *suite)
+{
+  g_autofree char *path = driver_suite_path_of (suite, "a");
+  g_autoptr (GError) error = NULL;
+
+  driver_suite_make_image (suite, "a", "qcow2", NULL, NULL);
+  driver_suite_write_block (suite, "a", 0, 1);
+  driver_suite_mark (suite, STM_STEP_TAG, "a", "s1");
+  suite->harness->resize (suite->world, path, 2 * CAPACITY);
+  driver_suite_write_block (suite, "a", 0, 2);
+
+  g_autoptr (StmPlan) plan = plan_goto (suite, "a", "s1");
+  go_to (suite, plan, &error);
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED);
+  driver_suite_assert_block (suite, "a", 0, 2);
+}
+
 static void
 test_tags_go (DriverSuite *suite)
 {
@@ -282,6 +324,8 @@ const DriverSuiteTest driver_suite_mark_tests[] = {
   { "tag/is-present-until-a-write", test_a_tag_is_present_until_something_is_written },
   { "tag/there-and-back", test_an_image_goes_to_its_tag_and_back },
   { "tag/none-with-bitmaps", test_an_image_with_bitmaps_goes_to_no_tag },
+  { "tag/none-of-another-size", test_a_resized_image_goes_to_no_tag },
+  { "tag/with-a-drivers-own-mark", test_a_mark_of_the_drivers_own_is_not_in_the_way },
   { "tag/goes", test_tags_go },
   { "mark/none-in-raw", test_raw_images_take_no_marks },
   { "bitmap/all-or-none", test_bitmaps_are_made_all_or_none },

@@ -25,6 +25,7 @@ typedef struct
   void (*write) (gpointer world, const char *path, guint64 block, guint value);
   guint (*read) (gpointer world, const char *path, guint64 block);
   gboolean (*exists) (gpointer world, const char *path);
+  void (*resize) (gpointer world, const char *path, guint64 capacity);
 } DriverHarness;
 
 /* Adds "/<name>/…"; `harness` is static. */

@@ -89,6 +89,15 @@ exists (gpointer world, const char *path)
   return g_file_test (path, G_FILE_TEST_EXISTS);
 }
 
+static void
+resize (gpointer world, const char *path, guint64 capacity)
+{
+  g_autofree char *size = g_strdup_printf ("%" G_GUINT64_FORMAT, capacity);
+
+  g_free (
+      test_run ("qemu-img", "resize", "-q", "--shrink", "-f", format_of (path), path, size, NULL));
+}
+
 static const DriverHarness harness = {
   .set_up = set_up,
   .tear_down = tear_down,
@@ -98,6 +107,7 @@ static const DriverHarness harness = {
   .write = write_block,
   .read = read_block,
   .exists = exists,
+  .resize = resize,
 };
 
 int

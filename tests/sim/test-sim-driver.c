@@ -57,6 +57,12 @@ exists (gpointer world, const char *path)
   return stm_sim_driver_has_image (world, path);
 }
 
+static void
+resize (gpointer world, const char *path, guint64 capacity)
+{
+  stm_sim_driver_resize (world, path, capacity);
+}
+
 static const DriverHarness harness = {
   .set_up = set_up,
   .tear_down = g_object_unref,
@@ -66,6 +72,7 @@ static const DriverHarness harness = {
   .write = write_block,
   .read = read_block,
   .exists = exists,
+  .resize = resize,
 };
 
 /* ---- its own ---- */
