@@ -254,7 +254,27 @@ check_chain (Draft *draft, const StmXmlDisk *disk, GPtrArray *chain, GError **er
   return TRUE;
 }
 
-/* Whether what is recorded of this disk stays: it must when moments stand on it. */
+/* Somebody may have flattened, rebased or grown an image since it was put on record. */
+static gboolean
+is_as_recorded (const Draft *draft, const GPtrArray *chain)
+{
+  const char *id = stm_op_get_domain_id (STM_OP (draft->op));
+
+  for (guint i = 0; i < chain->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (chain, i);
+      const StmImage *recorded = stm_model_get_image (draft->model, id, image->path);
+
+      if (recorded == NULL || !g_str_equal (recorded->format, image->format)
+          || g_strcmp0 (recorded->backing, image->backing) != 0
+          || recorded->capacity != image->capacity)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Whether what is recorded of this disk stays: it must when moments stand on it. Without them, what
+ * the headers say now is put on record, where it differs. */
 static gboolean
 keeps_record (Draft *draft, const StmDisk *present, GPtrArray *chain, gboolean *out_keeps,
               GError **error)
@@ -264,7 +284,7 @@ keeps_record (Draft *draft, const StmDisk *present, GPtrArray *chain, gboolean *
   gboolean is_same = active != NULL && g_strcmp0 (present->source, active->path) == 0
                      && g_strcmp0 (present->format, active->format) == 0;
 
-  *out_keeps = is_same;
+  *out_keeps = is_same && (has_moments (draft->model, id) || is_as_recorded (draft, chain));
   if (is_same || present->source == NULL || !has_moments (draft->model, id))
     return TRUE;
   g_set_error (
