@@ -114,24 +114,32 @@ catalogue_refuse (Catalogue *self, StmOp *op, int code, const char *part)
 
 /* ---- the machine ---- */
 
-char *
-catalogue_domain (Catalogue *self, const char *source)
+static char *
+make_document (const char *source_a, const char *source_b)
 {
-  g_autofree char *a = catalogue_path (self, "a.qcow2");
-
   return g_strdup_printf ("<domain type='qemu'><name>vm</name><uuid>" CATALOGUE_UUID "</uuid>"
                           "<devices><disk type='file'><driver name='qemu' type='qcow2'/>"
                           "<source file='%s'/><target dev='vda'/></disk>"
                           "<disk type='file'><driver name='qemu' type='qcow2'/>"
-                          "<source file='%s/b.qcow2'/><target dev='vdb'/></disk></devices>"
-                          "</domain>",
-                          source != NULL ? source : a, self->images);
+                          "<source file='%s'/><target dev='vdb'/></disk></devices></domain>",
+                          source_a, source_b);
+}
+
+char *
+catalogue_domain (Catalogue *self)
+{
+  g_autofree char *a = catalogue_active (self, 'a');
+  g_autofree char *b = catalogue_active (self, 'b');
+
+  return make_document (a, b);
 }
 
 void
 catalogue_define (Catalogue *self)
 {
-  g_autofree char *document = catalogue_domain (self, /* source= */ NULL);
+  g_autofree char *a = catalogue_path (self, "a.qcow2");
+  g_autofree char *b = catalogue_path (self, "b.qcow2");
+  g_autofree char *document = make_document (a, b);
   g_autoptr (GError) error = NULL;
   StmOp *op = stm_op_define_new (document, &error);
 

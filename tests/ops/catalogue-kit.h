@@ -28,8 +28,9 @@ void catalogue_tear_down (Catalogue *self, gconstpointer unused);
 /* A restart of the service, settled. */
 void catalogue_restart (Catalogue *self);
 
-/* The document of the machine; `source` (nullable) is that of vda. */
-char *catalogue_domain (Catalogue *self, const char *source);
+/* The document of the machine with the sources of its disks as they are now. */
+char *catalogue_domain (Catalogue *self);
+/* Defines it with its first images. */
 void catalogue_define (Catalogue *self);
 
 /* Take the operation and wait for its end: gives the refusal or NULL; it must succeed; it must be

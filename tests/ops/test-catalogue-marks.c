@@ -275,7 +275,7 @@ test_bitmap_never_there (Catalogue *self, gconstpointer unused)
 
   if (self->directory == NULL)
     return;
-  domain = catalogue_domain (self, NULL);
+  domain = catalogue_domain (self);
   document = g_strdup_printf ("<domaincheckpoint><name>c</name><creationTime>1</creationTime>%s"
                               "</domaincheckpoint>",
                               domain);
