@@ -30,7 +30,8 @@
 
 struct _StmBlockEndpoint
 {
-  StmEndpointKeeper *keeper; /* nullable */
+  const StmQemuSetup *setup;
+  gboolean is_spare; /* the process is the keeper's, and was not heard of yet */
   StmQemuProcess *process;
   int qmp_fd; /* until it is connected */
   StmQmp *qmp;
@@ -42,11 +43,12 @@ stm_block_endpoint_start (const StmQemuSetup *setup, GError **error)
 {
   g_autoptr (StmBlockEndpoint) self = g_new0 (StmBlockEndpoint, 1);
 
-  self->keeper = setup->keeper;
+  self->setup = setup;
   self->qmp_fd = -1;
   self->paths = g_ptr_array_new_with_free_func (g_free);
-  if (self->keeper != NULL)
-    self->process = stm_endpoint_keeper_take (self->keeper, &self->qmp_fd);
+  if (setup->keeper != NULL)
+    self->process = stm_endpoint_keeper_take (setup->keeper, &self->qmp_fd);
+  self->is_spare = self->process != NULL;
   if (self->process == NULL)
     self->process = stm_qemu_process_start (setup, &self->qmp_fd, error);
 
@@ -63,8 +65,8 @@ stm_block_endpoint_free (StmBlockEndpoint *self)
     close (self->qmp_fd);
   g_clear_pointer (&self->process, stm_qemu_process_free);
   /* Not earlier, so that the start of one does not slow down the work of the other. */
-  if (self->keeper != NULL)
-    stm_endpoint_keeper_prepare (self->keeper);
+  if (self->setup->keeper != NULL)
+    stm_endpoint_keeper_prepare (self->setup->keeper);
   g_clear_pointer (&self->paths, g_ptr_array_unref);
   g_free (self);
 }
@@ -75,15 +77,51 @@ stm_block_endpoint_get_pid (StmBlockEndpoint *self)
   return stm_qemu_process_get_pid (self->process);
 }
 
+static StmQmp *
+greet (StmBlockEndpoint *self, GCancellable *cancellable, GError **error)
+{
+  return stm_qmp_connect_sync (g_steal_fd (&self->qmp_fd),
+                               stm_qemu_process_get_pidfd (self->process), cancellable, error);
+}
+
+/* A spare has waited, and may have died right after it was looked at. It was told nothing yet, so
+ * that one of the verb's own begins from the same point. */
+static StmQmp *
+greet_successor (StmBlockEndpoint *self, GCancellable *cancellable, GError **error)
+{
+  StmQemuProcess *successor = stm_qemu_process_start (self->setup, &self->qmp_fd, error);
+
+  if (successor == NULL)
+    return NULL;
+  stm_qemu_process_free (self->process);
+  self->process = successor;
+
+  return greet (self, cancellable, error);
+}
+
 static gboolean
 connect_sync (StmBlockEndpoint *self, GCancellable *cancellable, GError **error)
 {
-  if (self->qmp == NULL && self->qmp_fd >= 0)
-    self->qmp = stm_qmp_connect_sync (
-        g_steal_fd (&self->qmp_fd), stm_qemu_process_get_pidfd (self->process), cancellable, error);
-  else if (self->qmp == NULL)
-    g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR,
-                         "QEMU can no longer be asked");
+  gboolean was_spare = self->is_spare;
+  GError *failure = NULL;
+
+  if (self->qmp != NULL)
+    return TRUE;
+  if (self->qmp_fd < 0)
+    {
+      g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR,
+                           "QEMU can no longer be asked");
+      return FALSE;
+    }
+  self->is_spare = FALSE;
+  self->qmp = greet (self, cancellable, &failure);
+  if (was_spare && g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))
+    {
+      g_clear_error (&failure);
+      self->qmp = greet_successor (self, cancellable, &failure);
+    }
+  if (failure != NULL)
+    g_propagate_error (error, failure);
 
   return self->qmp != NULL;
 }

@@ -75,6 +75,16 @@ await_death (int pidfd)
   g_assert_cmpint (poll (&fd, 1, PATIENCE_MS), ==, 1);
 }
 
+static void
+kill_and_await (pid_t pid)
+{
+  int pidfd = pidfd_open (pid, 0);
+
+  g_assert_cmpint (pidfd_send_signal (pidfd, SIGKILL, NULL, 0), ==, 0);
+  await_death (pidfd);
+  close (pidfd);
+}
+
 /* The records of what runs, by name. */
 static char *
 list_records (Spare *self)
@@ -240,17 +250,68 @@ test_one_that_was_killed_is_not_used (Spare *self, gconstpointer unused)
   stm_endpoint_keeper_prepare (self->keeper);
 
   pid_t spare = await_record (self);
-  int pidfd = pidfd_open (spare, 0);
 
-  g_assert_cmpint (pidfd_send_signal (pidfd, SIGKILL, NULL, 0), ==, 0);
-  await_death (pidfd);
-  close (pidfd);
+  kill_and_await (spare);
 
   g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&self->setup, &error);
 
   g_assert_no_error (error);
   g_assert_cmpint (stm_block_endpoint_get_pid (endpoint), !=, spare);
   g_assert_nonnull (stm_block_endpoint_get_version_sync (endpoint, NULL, &error));
+}
+
+/* It was alive when it was taken. */
+static void
+test_one_that_dies_in_the_hand_is_replaced (Spare *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = image_fixture_path (&self->fixture, "a");
+  gboolean was_spare = FALSE;
+
+  test_image_create (path, "qcow2", CAPACITY, NULL, NULL);
+  stm_endpoint_keeper_prepare (self->keeper);
+
+  pid_t spare = await_record (self);
+
+  while (!was_spare)
+    {
+      g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&self->setup, &error);
+      int fd = stm_image_file_open (self->fixture.policy, path, STM_IMAGE_WRITE, &error);
+
+      g_assert_no_error (error);
+      was_spare = stm_block_endpoint_get_pid (endpoint) == spare;
+      if (was_spare)
+        kill_and_await (spare);
+      g_assert_cmpuint (
+          stm_block_endpoint_add_image_sync (
+              endpoint,
+              &(StmBlockImage){ .path = path, .format = "qcow2", .access = STM_IMAGE_WRITE }, fd,
+              NULL, &error),
+          !=, 0);
+      g_assert_no_error (error);
+      g_assert_true (!was_spare || stm_block_endpoint_get_pid (endpoint) != spare);
+      g_assert_true (stm_block_endpoint_quit_sync (endpoint, &error));
+      g_assert_no_error (error);
+    }
+}
+
+/* Only the one that has waited: what dies of a verb's own start would do so again. */
+static void
+test_one_of_the_verbs_own_is_not_replaced (Spare *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  g_autoptr (GError) error = NULL;
+  g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&self->setup, &error);
+
+  g_assert_no_error (error);
+  kill_and_await (stm_block_endpoint_get_pid (endpoint));
+  g_assert_null (stm_block_endpoint_get_version_sync (endpoint, NULL, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
 }
 
 /* A service of its own: says which spare it has, and waits for its end. */
@@ -327,6 +388,10 @@ main (int argc, char **argv)
   ADD ("/qemu/spare/it-ends-with-the-keeper", LONG_MS, test_it_ends_with_the_keeper);
   ADD ("/qemu/spare/one-that-was-killed-is-not-used", LONG_MS,
        test_one_that_was_killed_is_not_used);
+  ADD ("/qemu/spare/one-that-dies-in-the-hand-is-replaced", LONG_MS,
+       test_one_that_dies_in_the_hand_is_replaced);
+  ADD ("/qemu/spare/one-of-the-verbs-own-is-not-replaced", LONG_MS,
+       test_one_of_the_verbs_own_is_not_replaced);
   ADD ("/qemu/spare/a-kill-of-the-service-leaves-none", LONG_MS,
        test_a_kill_of_the_service_leaves_none);
 
