@@ -1,4 +1,4 @@
-/* Kills endpoints by their records.
+/* Kills endpoints by their records, and cancels.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -14,6 +14,7 @@ typedef struct
   ImageFixture *fixture;
   EndpointVerb verb;
   gpointer user_data;
+  GCancellable *cancellable; /* NULL: kill */
   GMainLoop *loop;
   gboolean is_done;
   GError *error;
@@ -50,6 +51,13 @@ kill_endpoints (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+cancel_verb (gpointer user_data)
+{
+  g_cancellable_cancel (((Race *) user_data)->cancellable);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 run (Race *race, guint after_ms)
 {
@@ -58,7 +66,8 @@ run (Race *race, guint after_ms)
 
   race->loop = g_main_loop_new (NULL, FALSE);
   if (after_ms != G_MAXUINT)
-    source = g_timeout_add (after_ms, kill_endpoints, race);
+    source = g_timeout_add (after_ms, race->cancellable != NULL ? cancel_verb : kill_endpoints,
+                            race);
   worker = g_thread_new ("verb", run_verb, race);
   g_main_loop_run (race->loop);
   g_thread_join (worker);
@@ -68,19 +77,45 @@ run (Race *race, guint after_ms)
   image_fixture_assert_no_endpoints (race->fixture);
 }
 
+static gboolean
+run_disturbed (Race *race, StemmaError expected, guint after_ms)
+{
+  run (race, after_ms);
+  g_test_message ("%s after %u ms: %s", race->cancellable != NULL ? "cancelled" : "killed",
+                  after_ms, race->error != NULL ? race->error->message : "done");
+  g_assert_cmpint (race->is_done, ==, race->error == NULL);
+  if (race->error != NULL)
+    g_assert_error (race->error, STEMMA_ERROR, (int) expected);
+  g_clear_error (&race->error);
+
+  return race->is_done;
+}
+
 gboolean
 endpoint_race_run (ImageFixture *fixture, EndpointVerb verb, gpointer user_data, guint after_ms)
 {
   Race race = { .fixture = fixture, .verb = verb, .user_data = user_data };
 
-  run (&race, after_ms);
-  g_test_message ("killed after %u ms: %s", after_ms,
-                  race.error != NULL ? race.error->message : "done");
-  if (race.error != NULL)
-    g_assert_error (race.error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
-  g_clear_error (&race.error);
+  return run_disturbed (&race, STEMMA_ERROR_HYPERVISOR, after_ms);
+}
 
-  return race.is_done;
+gboolean
+endpoint_race_cancel (ImageFixture *fixture, EndpointVerb verb, gpointer user_data,
+                      GCancellable *cancellable, guint after_ms)
+{
+  Race race = {
+    .fixture = fixture, .verb = verb, .user_data = user_data, .cancellable = cancellable
+  };
+
+  return run_disturbed (&race, STEMMA_ERROR_CANCELLED, after_ms);
+}
+
+guint
+endpoint_race_choose_moment (guint round, guint n_rounds, guint duration_ms)
+{
+  guint part_ms = MAX (duration_ms / n_rounds, 1);
+
+  return duration_ms * round / n_rounds + (guint) g_test_rand_int_range (0, (gint32) part_ms + 1);
 }
 
 guint

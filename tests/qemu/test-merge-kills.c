@@ -3,14 +3,10 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "stemma-error.h"
-
+#include "endpoint-race.h"
 #include "image-tree.h"
 
 #include <glib/gstdio.h>
-
-#include <signal.h>
-#include <stdlib.h>
 
 #define MIB ((guint64) 1024 * 1024)
 #define ROUNDS 6
@@ -22,78 +18,22 @@ static const TreeLayout layout = { .lower_format = "qcow2",
                                    .upper_capacity = 64 * MIB,
                                    .bulk = 48 * MIB };
 
-/* A merge on a worker, and what happens to it from the main loop. */
+/* A merge, as a verb of a race. */
 typedef struct
 {
   ImageTree *tree;
   const StmStep *step;
   GCancellable *cancellable;
-  GMainLoop *loop;
-  gboolean is_merged;
-  GError *error;
-  gint64 duration; /* microseconds */
-} Race;
+} Merge;
 
 static gboolean
-end_race (gpointer user_data)
+run_merge (gpointer user_data, GError **error)
 {
-  Race *race = user_data;
+  const Merge *merge = user_data;
+  ImageFixture *fixture = merge->tree->fixture;
 
-  g_main_loop_quit (race->loop);
-  return G_SOURCE_REMOVE;
-}
-
-static gpointer
-run_merge (gpointer user_data)
-{
-  Race *race = user_data;
-  ImageFixture *fixture = race->tree->fixture;
-  gint64 start = g_get_monotonic_time ();
-
-  race->is_merged = stm_driver_merge (fixture->driver, race->step, fixture->policy,
-                                      fixture->progress, race->cancellable, &race->error);
-  race->duration = g_get_monotonic_time () - start;
-  g_idle_add (end_race, race);
-  return NULL;
-}
-
-static gboolean
-kill_endpoint (gpointer user_data)
-{
-  Race *race = user_data;
-  g_autofree char *directory = g_build_filename (race->tree->fixture->run_directory, "endpoints",
-                                                 NULL);
-  g_autoptr (GDir) listing = g_dir_open (directory, 0, NULL);
-  const char *name;
-
-  while (listing != NULL && (name = g_dir_read_name (listing)) != NULL)
-    (void) kill (atoi (name), SIGKILL);
-
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-cancel_merge (gpointer user_data)
-{
-  g_cancellable_cancel (((Race *) user_data)->cancellable);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-race_run (Race *race, GSourceFunc disturbance, guint after_ms)
-{
-  GThread *worker;
-  guint source = 0;
-
-  race->loop = g_main_loop_new (NULL, FALSE);
-  if (disturbance != NULL)
-    source = g_timeout_add (after_ms, disturbance, race);
-  worker = g_thread_new ("merge", run_merge, race);
-  g_main_loop_run (race->loop);
-  g_thread_join (worker);
-  if (source != 0 && g_main_context_find_source_by_id (NULL, source) != NULL)
-    g_source_remove (source);
-  g_clear_pointer (&race->loop, g_main_loop_unref);
+  return stm_driver_merge (fixture->driver, merge->step, fixture->policy, fixture->progress,
+                           merge->cancellable, error);
 }
 
 static guint
@@ -101,20 +41,8 @@ measure (ImageFixture *self, StmStep *(*make_step) (ImageTree *tree))
 {
   g_autoptr (ImageTree) tree = image_tree_new (self, &layout);
   g_autoptr (StmStep) step = make_step (tree);
-  Race race = { .tree = tree, .step = step };
 
-  race_run (&race, NULL, 0);
-  g_assert_no_error (race.error);
-  g_assert_true (race.is_merged);
-  return race.duration / 1000;
-}
-
-/* Evenly over the time that it takes, with some chance. */
-static guint
-choose_moment (guint round, guint duration_ms)
-{
-  return duration_ms * round / ROUNDS
-         + g_test_rand_int_range (0, MAX (duration_ms / ROUNDS, 1) + 1);
+  return endpoint_race_measure (self, run_merge, &(Merge){ .tree = tree, .step = step });
 }
 
 static void
@@ -170,19 +98,10 @@ test_killed_commits_are_finished (ImageFixture *self, gconstpointer unused)
     {
       g_autoptr (ImageTree) tree = image_tree_new (self, &layout);
       g_autoptr (StmStep) step = image_tree_commit_step (tree);
-      Race race = { .tree = tree, .step = step };
-      guint moment_ms = choose_moment (round, duration_ms);
+      Merge merge = { .tree = tree, .step = step };
+      guint moment_ms = endpoint_race_choose_moment (round, ROUNDS, duration_ms);
 
-      race_run (&race, kill_endpoint, moment_ms);
-      g_test_message ("after %u of %u ms: %s", moment_ms, duration_ms,
-                      race.error != NULL ? race.error->message : "merged");
-      if (race.error != NULL)
-        {
-          g_assert_error (race.error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
-          g_clear_error (&race.error);
-          n_killed++;
-        }
-      image_fixture_assert_no_endpoints (self);
+      n_killed += endpoint_race_run (self, run_merge, &merge, moment_ms) ? 0 : 1;
       assert_upper_view (tree);
       finish_and_remove_upper (tree, step);
       repair (tree, "lower", "rest");
@@ -205,21 +124,12 @@ test_killed_streams_are_finished (ImageFixture *self, gconstpointer unused)
     {
       g_autoptr (ImageTree) tree = image_tree_new (self, &layout);
       g_autoptr (StmStep) step = image_tree_stream_step (tree);
-      Race race = { .tree = tree, .step = step };
-      guint moment_ms = choose_moment (round, duration_ms);
+      Merge merge = { .tree = tree, .step = step };
+      guint moment_ms = endpoint_race_choose_moment (round, ROUNDS, duration_ms);
       g_autofree char *top = image_fixture_path (self, "k0");
       g_autofree char *lower = image_fixture_path (self, "lower");
 
-      race_run (&race, kill_endpoint, moment_ms);
-      g_test_message ("after %u of %u ms: %s", moment_ms, duration_ms,
-                      race.error != NULL ? race.error->message : "merged");
-      if (race.error != NULL)
-        {
-          g_assert_error (race.error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
-          g_clear_error (&race.error);
-          n_killed++;
-        }
-      image_fixture_assert_no_endpoints (self);
+      n_killed += endpoint_race_run (self, run_merge, &merge, moment_ms) ? 0 : 1;
       assert_upper_view (tree);
       image_tree_assert_shows (tree, "lower", "qcow2", tree->lower);
       finish_and_remove_upper (tree, step);
@@ -249,16 +159,14 @@ test_cancelled_streams_change_nothing (ImageFixture *self, gconstpointer unused)
       g_autoptr (ImageTree) tree = image_tree_new (self, &layout);
       g_autoptr (StmStep) step = image_tree_stream_step (tree);
       g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-      Race race = { .tree = tree, .step = step, .cancellable = cancellable };
+      Merge merge = { .tree = tree, .step = step, .cancellable = cancellable };
+      guint moment_ms = endpoint_race_choose_moment (round, ROUNDS, duration_ms);
+      gboolean is_merged = endpoint_race_cancel (self, run_merge, &merge, cancellable, moment_ms);
 
-      race_run (&race, cancel_merge, choose_moment (round, duration_ms));
       assert_upper_view (tree);
       test_image_assert_sound (top);
-      image_fixture_assert_no_endpoints (self);
-      if (race.error == NULL)
+      if (is_merged)
         continue;
-      g_assert_error (race.error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED);
-      g_clear_error (&race.error);
       n_cancelled++;
 
       g_autofree char *backing = test_image_get_backing (top, NULL);
