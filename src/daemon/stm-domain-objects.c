@@ -251,8 +251,8 @@ update_disks (StmDomainObjects *self)
           add_disk (self, target, STM_ANNOUNCE_EACH);
           continue;
         }
-      stm_export_disk_update (disk);
-      stm_shown_images_note (self->context->shown_images, disk);
+      if (stm_export_disk_update (disk))
+        stm_shown_images_note (self->context->shown_images, disk);
       flush (disk);
     }
   remove_gone_disks (self, record);

@@ -19,7 +19,17 @@ struct _StmExportDisk
   char *domain_id;
   char *target;
   GPtrArray *shown; /* char * */
+  GArray *facts;    /* Fact: what Chain was made of */
+  StmDomain *record;
 };
+
+/* What the row of an image is made of. */
+typedef struct
+{
+  StmImage *image;
+  guint64 allocation;
+  gboolean is_crowded; /* who uses it is not shown */
+} Fact;
 
 G_DEFINE_FINAL_TYPE (StmExportDisk, stm_export_disk, STEMMA_TYPE_DISK_SKELETON)
 
@@ -65,75 +75,129 @@ users_of (StmExportDisk *self, const char *path)
 }
 
 static void
-add_users (StmExportDisk *self, GVariantBuilder *row, const char *path)
+add_users (StmExportDisk *self, GVariantBuilder *row, const Fact *fact)
 {
-  guint n_users = stm_model_count_image_users (stm_registry_get_model (self->registry), path);
-
-  if (n_users <= MAX_USERS_SHOWN)
+  if (!fact->is_crowded)
     {
-      g_variant_builder_add (row, "{sv}", "used-by", users_of (self, path));
+      g_variant_builder_add (row, "{sv}", "used-by", users_of (self, fact->image->path));
       return;
     }
 
   g_variant_builder_add (row, "{sv}", "used-by",
                          g_variant_new_array (G_VARIANT_TYPE_OBJECT_PATH, NULL, 0));
-  g_variant_builder_add (row, "{sv}", "users", g_variant_new_uint32 (n_users));
+  g_variant_builder_add (row, "{sv}", "users-over", g_variant_new_uint32 (MAX_USERS_SHOWN));
 }
 
 static GVariant *
-chain_to_rows (StmExportDisk *self, GPtrArray *chain)
+chain_to_rows (StmExportDisk *self)
 {
   GVariantBuilder rows;
 
   g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
-  for (guint i = 0; i < chain->len; i++)
+  for (guint i = 0; i < self->facts->len; i++)
     {
-      const StmImage *image = g_ptr_array_index (chain, i);
-      guint64 allocation = stm_registry_get_allocation (self->registry, image->path);
+      const Fact *fact = &g_array_index (self->facts, Fact, i);
+      const StmImage *image = fact->image;
 
       g_variant_builder_open (&rows, G_VARIANT_TYPE_VARDICT);
       g_variant_builder_add (&rows, "{sv}", "index", g_variant_new_uint32 (image->index));
       g_variant_builder_add (&rows, "{sv}", "path", g_variant_new_string (image->path));
       g_variant_builder_add (&rows, "{sv}", "format", g_variant_new_string (image->format));
-      g_variant_builder_add (&rows, "{sv}", "allocation", g_variant_new_uint64 (allocation));
-      add_users (self, &rows, image->path);
+      g_variant_builder_add (&rows, "{sv}", "allocation", g_variant_new_uint64 (fact->allocation));
+      add_users (self, &rows, fact);
       g_variant_builder_close (&rows);
     }
   return g_variant_builder_end (&rows);
 }
 
 static void
-keep_shown (StmExportDisk *self, GPtrArray *chain)
+keep_shown (StmExportDisk *self)
 {
   g_ptr_array_set_size (self->shown, 0);
+  for (guint i = 0; i < self->facts->len; i++)
+    g_ptr_array_add (self->shown, g_strdup (g_array_index (self->facts, Fact, i).image->path));
+}
+
+static void
+clear_fact (gpointer data)
+{
+  stm_image_unref (((Fact *) data)->image);
+}
+
+static GArray *
+collect_facts (StmExportDisk *self)
+{
+  const StmModel *model = stm_registry_get_model (self->registry);
+  g_autoptr (GPtrArray) chain = stm_model_chain (model, self->domain_id, self->target);
+  GArray *facts = g_array_sized_new (FALSE, FALSE, sizeof (Fact), chain->len);
+
+  g_array_set_clear_func (facts, clear_fact);
   for (guint i = 0; i < chain->len; i++)
     {
       const StmImage *image = g_ptr_array_index (chain, i);
+      Fact fact = {
+        .image = stm_image_ref (image),
+        .allocation = stm_registry_get_allocation (self->registry, image->path),
+        .is_crowded = stm_model_count_image_users (model, image->path) > MAX_USERS_SHOWN,
+      };
 
-      g_ptr_array_add (self->shown, g_strdup (image->path));
+      g_array_append_val (facts, fact);
     }
+  return facts;
 }
 
-void
-stm_export_disk_update (StmExportDisk *self)
+/* Whether rows of both are the same for certain: those of images whose users are shown are not. */
+static gboolean
+is_same (const GArray *before, const GArray *now)
+{
+  if (before == NULL || before->len != now->len)
+    return FALSE;
+
+  for (guint i = 0; i < now->len; i++)
+    {
+      const Fact *old = &g_array_index (before, Fact, i);
+      const Fact *new = &g_array_index (now, Fact, i);
+
+      if (!old->is_crowded || !new->is_crowded || old->image != new->image
+          || old->allocation != new->allocation)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+show (StmExportDisk *self, const StmDisk *record)
 {
   StemmaDisk *disk = STEMMA_DISK (self);
-  const StmModel *model = stm_registry_get_model (self->registry);
-  const StmDisk *record = stm_domain_find_disk (stm_model_get_domain (model, self->domain_id),
-                                                self->target);
-  g_autoptr (GPtrArray) chain = stm_model_chain (model, self->domain_id, self->target);
-  const StmImage *active = chain->len > 0 ? g_ptr_array_index (chain, 0) : NULL;
-  guint64 allocation = active == NULL ? 0
-                                      : stm_registry_get_allocation (self->registry, active->path);
+  const Fact *first = self->facts->len > 0 ? &g_array_index (self->facts, Fact, 0) : NULL;
 
   stemma_disk_set_target (disk, record->target);
   stemma_disk_set_source (disk, record->source != NULL ? record->source : "");
   stemma_disk_set_format (disk, record->format != NULL ? record->format : "");
-  stemma_disk_set_capacity (disk, active != NULL ? active->capacity : 0);
-  stemma_disk_set_allocation (disk, allocation);
+  stemma_disk_set_capacity (disk, first != NULL ? first->image->capacity : 0);
+  stemma_disk_set_allocation (disk, first != NULL ? first->allocation : 0);
   stemma_disk_set_read_only (disk, record->is_read_only);
-  stemma_disk_set_chain (disk, chain_to_rows (self, chain));
-  keep_shown (self, chain);
+  stemma_disk_set_chain (disk, chain_to_rows (self));
+  keep_shown (self);
+}
+
+gboolean
+stm_export_disk_update (StmExportDisk *self)
+{
+  const StmDomain *record = stm_model_get_domain (stm_registry_get_model (self->registry),
+                                                  self->domain_id);
+  GArray *facts = collect_facts (self);
+  gboolean is_shown = record == self->record && is_same (self->facts, facts);
+
+  g_clear_pointer (&self->facts, g_array_unref);
+  self->facts = facts;
+  if (is_shown)
+    return FALSE;
+
+  g_clear_pointer (&self->record, stm_domain_unref);
+  self->record = stm_domain_ref (record);
+  show (self, stm_domain_find_disk (record, self->target));
+  return TRUE;
 }
 
 static gboolean
@@ -180,6 +244,8 @@ stm_export_disk_finalize (GObject *object)
   StmExportDisk *self = STM_EXPORT_DISK (object);
 
   g_ptr_array_unref (self->shown);
+  g_clear_pointer (&self->facts, g_array_unref);
+  g_clear_pointer (&self->record, stm_domain_unref);
   g_free (self->domain_id);
   g_free (self->target);
   G_OBJECT_CLASS (stm_export_disk_parent_class)->finalize (object);

@@ -16,8 +16,8 @@ StmExportDisk *stm_export_disk_new (StmRegistry *registry, StmGate *gate, const 
                                     const char *target);
 
 /* Each sets properties from the registry; the publisher flushes them in its order. The domain is in
- * the model and has the disk. */
-void stm_export_disk_update (StmExportDisk *self);
+ * the model and has the disk. The first is FALSE when it was seen that nothing could differ. */
+gboolean stm_export_disk_update (StmExportDisk *self);
 void stm_export_disk_update_job (StmExportDisk *self);
 
 /* The paths of the images that Chain shows: char *, borrowed. */
