@@ -10,6 +10,9 @@
 
 #include "stm-image-check.h"
 
+/* So many times more data a commit may move than a stream, to spare the bitmaps of an image. */
+#define BITMAPS_PRICE 4
+
 static char *
 find_holder_outside (const StmLayer *layer)
 {
@@ -170,6 +173,17 @@ find_stream_obstacle (const StmLayers *self, const StmLayer *lower, const StmLay
   return stm_layer_find_stream_bitmap (self, lower, upper);
 }
 
+/* A stream keeps the upper image open for writing all the time, and a kill then costs its bitmaps; a
+ * commit hardly does. So a stream must move much less when there are some. */
+static gboolean
+is_stream_cheaper (const StmLayer *lower, const StmLayer *upper)
+{
+  gboolean has_bitmaps = upper->facts != NULL && upper->facts->bitmaps->len > 0;
+  guint64 price = has_bitmaps ? BITMAPS_PRICE : 1;
+
+  return lower->data <= upper->data / price;
+}
+
 /* The cheaper of the ways that are safe. */
 StmMerge
 stm_layer_choose_merge (StmLayers *self, StmLayer *lower, StmLayer *upper, char **out_why_not)
@@ -182,7 +196,7 @@ stm_layer_choose_merge (StmLayers *self, StmLayer *lower, StmLayer *upper, char 
 
   g_autofree char *commit_obstacle = find_commit_obstacle (self, lower, upper);
   g_autofree char *stream_obstacle = find_stream_obstacle (self, lower, upper);
-  if (stream_obstacle == NULL && (commit_obstacle != NULL || lower->data <= upper->data))
+  if (stream_obstacle == NULL && (commit_obstacle != NULL || is_stream_cheaper (lower, upper)))
     return STM_MERGE_STREAM;
   if (commit_obstacle == NULL)
     return STM_MERGE_COMMIT;
