@@ -215,7 +215,7 @@ stm_moments_list_properties (const StmMomentScope *scope, GDBusMethodInvocation 
       GVariant *item = make_item (scope, cache, domain_path, g_ptr_array_index (list, i));
 
       g_variant_builder_add_value (&items, item);
-      end = stm_wire_end (item, end);
+      end = stm_wire_pack (item, end);
     }
   return answer_list (scope, invocation, &items, end);
 }

@@ -10,6 +10,10 @@
 #include "stm-object-signals.h"
 #include "stm-wire-size.h"
 
+/* What a moment takes on the wire at least: two paths of its domain and the names of its properties
+ * are longer. */
+#define MIN_BYTES_EACH 256
+
 /* What a moment showed last. */
 typedef struct
 {
@@ -308,6 +312,10 @@ stm_moment_objects_read (StmMomentObjects *self, GVariantBuilder *objects, gsize
   GHashTableIter iter;
   gpointer id = NULL;
 
+  /* So many cannot fit, and the work of seeing that in detail is saved. */
+  if (g_hash_table_size (self->shown) > limit / MIN_BYTES_EACH)
+    return FALSE;
+
   g_hash_table_iter_init (&iter, self->shown);
   while (g_hash_table_iter_next (&iter, &id, NULL))
     {
@@ -315,7 +323,7 @@ stm_moment_objects_read (StmMomentObjects *self, GVariantBuilder *objects, gsize
       GVariant *managed = make_managed (self, &view);
 
       g_variant_builder_add_value (objects, managed);
-      *end = stm_wire_end (managed, *end);
+      *end = stm_wire_pack (managed, *end);
       if (*end > limit)
         return FALSE;
     }

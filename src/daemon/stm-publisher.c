@@ -12,6 +12,7 @@
 #include "stm-names.h"
 #include "stm-object-path.h"
 #include "stm-standard-interfaces.h"
+#include "stm-trimmer.h"
 
 struct _StmPublisher
 {
@@ -21,6 +22,7 @@ struct _StmPublisher
   StmExportManager *manager;
   GHashTable *domains; /* id to StmDomainObjects */
   GHashTable *jobs;    /* number to StmExportJob */
+  StmTrimmer *trimmer;
 };
 
 G_DEFINE_FINAL_TYPE (StmPublisher, stm_publisher, G_TYPE_OBJECT)
@@ -101,6 +103,7 @@ on_changed (StmRegistry *registry, StmChange *change, StmPublisher *self)
     stm_domain_objects_update_generation (objects);
   stm_export_manager_update_generation (self->manager);
   flush (self->manager);
+  stm_trimmer_note (self->trimmer, change->put_moments->len + change->removed_moments->len);
 }
 
 static void
@@ -229,6 +232,7 @@ stm_publisher_dispose (GObject *object)
   g_clear_pointer (&self->domains, g_hash_table_unref);
   g_clear_pointer (&self->jobs, g_hash_table_unref);
   g_clear_object (&self->manager);
+  g_clear_pointer (&self->trimmer, stm_trimmer_free);
   g_clear_pointer (&self->context.shown_images, stm_shown_images_free);
   g_clear_pointer (&self->context.standard, g_dbus_node_info_unref);
   g_clear_object (&self->context.root);
@@ -249,5 +253,6 @@ stm_publisher_init (StmPublisher *self)
 {
   self->domains = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                          (GDestroyNotify) stm_domain_objects_free);
+  self->trimmer = stm_trimmer_new ();
   self->jobs = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
 }

@@ -91,3 +91,13 @@ stm_wire_end (GVariant *value, gsize start)
       return at + alignment_of (type);
     }
 }
+
+gsize
+stm_wire_pack (GVariant *value, gsize start)
+{
+  gsize end = stm_wire_end (value, start);
+
+  /* Has GLib replace the tree by its bytes; the walk above is faster on the tree. */
+  g_variant_get_data (value);
+  return end;
+}
