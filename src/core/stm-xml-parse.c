@@ -367,10 +367,14 @@ parse_guarded (const char *text, StmXmlLooksInto looks_into, GError **error)
       return NULL;
     }
   install_guard (context, &guard);
-  /* The text has come as characters already: what encoding it declares says nothing any more. */
-  doc = xmlCtxtReadMemory (context, text, (int) strlen (text), /* url= */ NULL, "UTF-8",
+  /* The text has come as characters already: what encoding it declares says nothing any more. Nor
+   * is one named here, though it is UTF-8: libxml2 would convert it piece by piece. */
+  doc = xmlCtxtReadMemory (context, text, (int) strlen (text), /* url= */ NULL,
+                           /* encoding= */ NULL,
                            XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING
                                | XML_PARSE_IGNORE_ENC);
+  if (doc != NULL && doc->encoding == NULL)
+    doc->encoding = xmlStrdup (BAD_CAST "UTF-8");
   is_sound = context->wellFormed && context->nsWellFormed;
   xmlFreeParserCtxt (context);
   refusal = guard.refusal;
