@@ -163,3 +163,24 @@ stm_chains_judge (StmChains *self, const StmMoment *checkpoint, StmHealth otherw
 
   return links.is_unseen ? otherwise : STM_HEALTH_OK;
 }
+
+const char *
+stm_chains_find_begin (StmChains *self, const char *target, const char *home, const char *bitmap)
+{
+  const Chain *chain = get_chain (self, target);
+  guint next = GPOINTER_TO_UINT (g_hash_table_lookup (chain->positions, home));
+
+  for (; next > 0 && next < chain->images->len; next++)
+    {
+      const StmImage *image = chain->images->pdata[next];
+      const StmFacts *facts = stm_survey_get (self->survey, image->path);
+
+      if (facts == NULL || facts->problem != NULL)
+        return NULL;
+      if (g_hash_table_lookup (get_bitmaps (self, facts), bitmap) == NULL)
+        break;
+      home = image->path;
+    }
+
+  return home;
+}

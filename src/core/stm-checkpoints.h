@@ -37,6 +37,11 @@ void stm_chains_set (StmChains *self, const char *target, GPtrArray *chain, guin
  * by the survey; OK when all was looked at; else `otherwise`. */
 StmHealth stm_chains_judge (StmChains *self, const StmMoment *checkpoint, StmHealth otherwise);
 
+/* The lowest image down to which all from `home` on are seen to have the bitmap: where it was begun
+ * when nobody knows. Borrowed; `home` when it is not in the chain, NULL when not all were seen. */
+const char *
+stm_chains_find_begin (StmChains *self, const char *target, const char *home, const char *bitmap);
+
 /* Checkpoints of the domain that were begun in the image. StmMoment, borrowed, added to the set. */
 void stm_checkpoints_begun_in (const StmModel *model, const char *domain_id, const char *path,
                                GHashTable *checkpoints);

@@ -30,6 +30,46 @@ add_concerned (const StmModel *model, const StmSurvey *survey, const StmDomain *
     stm_checkpoints_begun_in (model, domain->id, ((StmImage *) chain->pdata[i])->path, checkpoints);
 }
 
+/* One that was redefined without a look at the images is recorded as begun in the active one of
+ * then. What the images below recorded for it is part of it. NULL when that cannot be told. */
+static StmMoment *
+settle_begin (StmChains *chains, const StmMoment *checkpoint)
+{
+  if (checkpoint->health != STM_HEALTH_UNKNOWN)
+    return stm_moment_ref (checkpoint);
+
+  g_autofree StmMomentDisk *disks = g_memdup2 (checkpoint->disks,
+                                               checkpoint->n_disks * sizeof *disks);
+  for (gsize i = 0; i < checkpoint->n_disks; i++)
+    {
+      if (disks[i].mode != STM_MODE_BITMAP || disks[i].frozen == NULL)
+        continue;
+      disks[i].frozen = stm_chains_find_begin (chains, disks[i].target, disks[i].frozen,
+                                               disks[i].bitmap);
+      if (disks[i].frozen == NULL)
+        return NULL;
+    }
+
+  return stm_moment_with_disks (checkpoint, disks, checkpoint->n_disks);
+}
+
+static void
+judge_checkpoint (StmChains *chains, const StmMoment *checkpoint, StmChange *change)
+{
+  if (checkpoint->state == STM_STATE_CREATING || checkpoint->state == STM_STATE_DELETING)
+    return;
+
+  g_autoptr (StmMoment) settled = settle_begin (chains, checkpoint);
+  if (settled == NULL)
+    return;
+
+  StmHealth health = stm_chains_judge (chains, settled, checkpoint->health);
+  if (health == checkpoint->health)
+    return;
+  g_autoptr (StmMoment) judged = stm_moment_with_state (settled, checkpoint->state, health);
+  stm_change_put_moment (change, judged);
+}
+
 static void
 judge_checkpoints (const StmModel *model, const StmSurvey *survey, const StmDomain *domain,
                    StmChange *change)
@@ -41,17 +81,7 @@ judge_checkpoints (const StmModel *model, const StmSurvey *survey, const StmDoma
   g_autoptr (GPtrArray) checkpoints = stm_checkpoints_sort (concerned);
   g_autoptr (StmChains) chains = stm_chains_new (model, domain->id, survey);
   for (guint i = 0; i < checkpoints->len; i++)
-    {
-      const StmMoment *checkpoint = checkpoints->pdata[i];
-
-      if (checkpoint->state == STM_STATE_CREATING || checkpoint->state == STM_STATE_DELETING)
-        continue;
-      StmHealth health = stm_chains_judge (chains, checkpoint, checkpoint->health);
-      if (health == checkpoint->health)
-        continue;
-      g_autoptr (StmMoment) judged = stm_moment_with_state (checkpoint, checkpoint->state, health);
-      stm_change_put_moment (change, judged);
-    }
+    judge_checkpoint (chains, checkpoints->pdata[i], change);
 }
 
 /* --- snapshots --- */

@@ -540,6 +540,26 @@ test_health_of_what_was_not_looked_at (void)
   g_assert_cmpuint (change->put_moments->len, ==, 3);
 }
 
+/* Redefined without a look it is said to begin in what is active; what the images below recorded is
+ * part of it. */
+static void
+test_where_an_unknown_one_begins (void)
+{
+  g_autoptr (World) world = world_with_branch ();
+  const StmMoment *c1 = world_checkpoint (world, "vm", "c1");
+  StmMomentDisk disk = c1->disks[0];
+
+  disk.frozen = "/i/vm-vda.s2";
+  g_autoptr (StmMoment) moved = stm_moment_with_disks (c1, &disk, 1);
+  g_autoptr (StmMoment)
+      unknown = stm_moment_with_state (moved, STM_STATE_SHUTOFF, STM_HEALTH_UNKNOWN);
+  world_put_moment (world, "vm", unknown);
+  assert_dirty (world, "c1", "");
+  world_look (world, "vm");
+  assert_health (world, "c1", STM_HEALTH_OK);
+  assert_dirty (world, "c1", "12");
+}
+
 /* --- deletion --- */
 
 static void
@@ -722,6 +742,8 @@ add_tests_of_life (void)
   g_test_add_func ("/core/checkpoint-plans/health-follows-the-images", test_health);
   g_test_add_func ("/core/checkpoint-plans/health-stays-where-nobody-looked",
                    test_health_of_what_was_not_looked_at);
+  g_test_add_func ("/core/checkpoint-plans/an-unknown-one-begins-where-its-bitmap-does",
+                   test_where_an_unknown_one_begins);
   g_test_add_func ("/core/checkpoint-plans/one-goes-from-all-images",
                    test_one_goes_from_all_images);
   g_test_add_func ("/core/checkpoint-plans/scopes-of-deletion", test_scopes);
