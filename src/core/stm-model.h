@@ -62,8 +62,8 @@ GPtrArray *stm_model_chain (const StmModel *self, const char *domain_id, const c
 GPtrArray *stm_model_chain_from (const StmModel *self, const char *domain_id, const char *path);
 
 /* How many of the domain's images stand on the path. */
-guint stm_model_count_image_children (const StmModel *self, const char *domain_id,
-                                      const char *path);
+guint
+stm_model_count_image_children (const StmModel *self, const char *domain_id, const char *path);
 
 /* Over all domains: cost by the size of the answer, not of the model. */
 GPtrArray *stm_model_image_children (const StmModel *self, const char *path); /* char *, copies */
