@@ -5,6 +5,7 @@
 #include "image-world.h"
 
 #include "stemma-error.h"
+#include "stm-abandon.h"
 
 #include <string.h>
 
@@ -568,6 +569,28 @@ world_undo (World *world, const StmPlan *plan, guint n_steps)
   for (guint i = plan->steps->len; i > 0; i--)
     take_back (world, plan->steps->pdata[i - 1]);
   world_apply (world, plan->undo);
+}
+
+void
+world_abandon (World *world, const StmPlan *plan, guint n_merges)
+{
+  g_autoptr (GHashTable) doomed = list_doomed (plan);
+  guint n_done = 0;
+
+  world_apply (world, plan->begin);
+  for (guint i = 0; i < plan->steps->len; i++)
+    {
+      const StmStep *step = plan->steps->pdata[i];
+
+      if (step->kind != STM_STEP_COMMIT && step->kind != STM_STEP_STREAM)
+        continue;
+      do_step (world, plan, step, doomed, n_done < n_merges ? WORLD_BLOCKS : WORLD_BLOCKS / 2);
+      if (n_done++ == n_merges)
+        break;
+    }
+
+  g_autoptr (StmChange) change = stm_plan_abandon (world->model, plan, n_merges, NULL);
+  world_apply (world, change);
 }
 
 void

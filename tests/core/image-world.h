@@ -141,6 +141,8 @@ void world_run (World *world, const StmPlan *plan, WorldWatch watch, gpointer us
 /* Applies begin, does the first `n_steps` steps, which can all be taken back, takes them back, and
  * applies undo instead of finish. */
 void world_undo (World *world, const StmPlan *plan, guint n_steps);
+/* Applies begin, does the first `n_merges` merges and half of the next, and abandons the plan. */
+void world_abandon (World *world, const StmPlan *plan, guint n_merges);
 void world_apply (World *world, const StmChange *change);
 
 /* Create, revert, delete and run, for the way to the case that a test is about. */
