@@ -18,6 +18,7 @@ struct _StmExportDomain
 
   StmRegistry *registry;
   char *domain_id;
+  StmDomain *record; /* that is shown */
 };
 
 /* A call of GetXML or GetSecureXML that waits for the definition. */
@@ -71,13 +72,10 @@ stm_export_domain_new (StmRegistry *registry, StmGate *gate, const char *domain_
   return self;
 }
 
-void
-stm_export_domain_update (StmExportDomain *self)
+static void
+show_record (StmExportDomain *self, const StmDomain *record)
 {
   StemmaDomain *domain = STEMMA_DOMAIN (self);
-  const StmDomain *record = stm_model_get_domain (stm_registry_get_model (self->registry),
-                                                  self->domain_id);
-  StmHealth health = stm_registry_get_domain_health (self->registry, self->domain_id);
   g_autofree char *uuid = stm_id_to_uuid (self->domain_id);
 
   stemma_domain_set_name (domain, record->name);
@@ -90,7 +88,23 @@ stm_export_domain_update (StmExportDomain *self)
   stemma_domain_set_persistent (domain, TRUE);
   stemma_domain_set_autostart (domain, FALSE);
   stemma_domain_set_pid (domain, 0);
-  stemma_domain_set_health (domain, stm_health_to_word (health));
+}
+
+void
+stm_export_domain_update (StmExportDomain *self)
+{
+  const StmDomain *record = stm_model_get_domain (stm_registry_get_model (self->registry),
+                                                  self->domain_id);
+  StmHealth health = stm_registry_get_domain_health (self->registry, self->domain_id);
+
+  /* Most changes are of moments: a record that is the same value has nothing new to show. */
+  if (record != self->record)
+    {
+      g_clear_pointer (&self->record, stm_domain_unref);
+      self->record = stm_domain_ref (record);
+      show_record (self, record);
+    }
+  stemma_domain_set_health (STEMMA_DOMAIN (self), stm_health_to_word (health));
 }
 
 void
@@ -266,6 +280,7 @@ stm_export_domain_finalize (GObject *object)
 {
   StmExportDomain *self = STM_EXPORT_DOMAIN (object);
 
+  g_clear_pointer (&self->record, stm_domain_unref);
   g_free (self->domain_id);
   G_OBJECT_CLASS (stm_export_domain_parent_class)->finalize (object);
 }
