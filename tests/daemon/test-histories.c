@@ -159,7 +159,7 @@ act_at_random (History *history)
 {
   const char *domain = pick_domain (history);
   g_autofree char *name = g_strdup_printf ("s%d", g_test_rand_int_range (0, 12));
-  const char *mode = "external";
+  const char *mode = g_test_rand_int_range (0, 3) == 0 ? "internal" : "external";
   gboolean waits = g_test_rand_int_range (0, 3) > 0;
 
   switch (g_test_rand_int_range (0, 12))
