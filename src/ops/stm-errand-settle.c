@@ -6,28 +6,37 @@
 #include "stm-errand-private.h"
 
 #include "stemma-error.h"
+#include "stm-abandon.h"
 
-/* The model as if the operation had not been asked for; moments that it may have damaged say so. */
+/* The records as if the operation had not been asked for, but for what it did to the images. What
+ * is in cleanup is recorded already. */
 static StmChange *
-build_abandonment (const StmJournalEntry *entry)
+build_abandonment (const StmErrand *self)
 {
-  const StmChange *undo = entry->plan->undo;
-  StmChange *change;
+  const StmJournalEntry *entry = self->entry;
 
   if (entry->phase == STM_PHASE_CLEANUP)
     return NULL;
   if (stm_plan_is_taken_back (entry->plan))
     return stm_change_ref (entry->plan->undo);
-  change = stm_change_new (undo->domain_id);
-  for (guint i = 0; i < undo->put_moments->len; i++)
-    {
-      const StmMoment *moment = g_ptr_array_index (undo->put_moments, i);
-      g_autoptr (StmMoment)
-          damaged = stm_moment_with_state (moment, moment->state, STM_HEALTH_INCONSISTENT);
+  return stm_plan_abandon (stm_errand_get_model (self), entry->plan, entry->n_done, self->survey);
+}
 
-      stm_change_put_moment (change, damaged);
-    }
-  return change;
+static void
+on_looked_at_next (gpointer data)
+{
+  StmErrand *self = data;
+
+  self->abandonment = build_abandonment (self);
+  stm_errand_close (self, self->abandonment);
+}
+
+static void
+work_look_at_next (gpointer data)
+{
+  StmErrand *self = data;
+
+  self->survey = stm_run_look_at_next_sync (self->run);
 }
 
 static void
@@ -35,8 +44,8 @@ start_abandoning (StmErrand *self)
 {
   stm_job_begin (self->job);
   self->events->accepted (self, self->user_data);
-  self->abandonment = build_abandonment (self->entry);
-  stm_errand_close (self, self->abandonment);
+  stm_errand_prepare_run (self);
+  stm_workers_run (self->tools->workers, work_look_at_next, on_looked_at_next, self);
 }
 
 static gboolean

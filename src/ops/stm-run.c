@@ -355,3 +355,22 @@ stm_run_look_back_sync (StmRun *self)
 
   return stm_driver_survey (self->driver, &request, NULL, NULL);
 }
+
+StmSurvey *
+stm_run_look_at_next_sync (StmRun *self)
+{
+  g_autoptr (GPtrArray) merges = list_merges (self->entry->plan);
+  g_autoptr (GPtrArray) images = g_ptr_array_new ();
+  StmSurveyRequest request = { .policy = self->policy };
+  const StmStep *step;
+
+  if (self->entry->n_done >= merges->len)
+    return NULL;
+  step = g_ptr_array_index (merges, self->entry->n_done);
+  g_ptr_array_extend (images, step->chain, NULL, NULL);
+  g_ptr_array_extend (images, step->children, NULL, NULL);
+  request.images = (const StmImage *const *) images->pdata;
+  request.n_images = images->len;
+
+  return stm_driver_survey (self->driver, &request, NULL, NULL);
+}

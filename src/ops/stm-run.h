@@ -46,5 +46,7 @@ gboolean stm_run_clean_up_sync (StmRun *self, GError **error);
 /* Looks at the images that the plan is about and at those of its finishing change, without a scan.
  */
 StmSurvey *stm_run_look_back_sync (StmRun *self);
+/* Looks at the images of the merge that may have begun. NULL when there is none, or it failed. */
+StmSurvey *stm_run_look_at_next_sync (StmRun *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmRun, stm_run_free)

@@ -331,7 +331,7 @@ run_commands (Life *life)
 }
 
 static void
-retry_unsettled (Life *life)
+resolve_unsettled (Life *life, const char *choice)
 {
   check (life);
   for (guint i = 0; i < life->findings->len; i++)
@@ -341,7 +341,7 @@ retry_unsettled (Life *life)
 
       if (finding->choices[0] == NULL)
         continue;
-      stm_registry_resolve_async (life->registry, finding->id, "retry", &(StmCaller){ 0 },
+      stm_registry_resolve_async (life->registry, finding->id, choice, &(StmCaller){ 0 },
                                   on_resolving, &call);
       wait_for (&call);
       tell_call (life, &call, "retry-code", "retry-message");
@@ -373,7 +373,9 @@ live (const char *directory, const LifeCommand *command, const char *report)
   if (command->mend != NULL)
     command->mend (command->data);
   if (command->tries_again)
-    retry_unsettled (&life);
+    resolve_unsettled (&life, "retry");
+  else if (command->gives_up)
+    resolve_unsettled (&life, "abandon");
   check (&life);
   life_tell (life.registry, life.findings, life.out);
   g_assert_true (g_key_file_save_to_file (life.out, report, NULL));

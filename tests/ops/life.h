@@ -52,6 +52,7 @@ typedef struct LifeCommand
   LifeCall hurt;
   LifeCall mend;        /* called when the command has ended */
   gboolean tries_again; /* then what is not settled is tried again by Resolve */
+  gboolean gives_up;    /* then what is not settled is abandoned by Resolve */
   gpointer data;
   const struct LifeCommand *beside; /* submitted in the same moment; without a fault of its own */
 } LifeCommand;
