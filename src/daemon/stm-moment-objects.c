@@ -231,6 +231,11 @@ update_one (StmMomentObjects *self, const StmTree *tree, const char *id)
     return;
 
   now = view_of (self, tree, moment);
+  /* As most are that were just added. */
+  if (shown->moment == moment && shown->n_children == now.n_children
+      && shown->is_current == now.is_current)
+    return;
+
   before = (StmMomentView){
     .cache = self->cache,
     .domain_path = self->domain_path,
