@@ -229,6 +229,33 @@ test_flattened (Catalogue *self, gconstpointer unused)
   assert_seen (self, seen);
 }
 
+/* A disk may grow while nobody runs it, and its snapshots keep the size that they had. */
+static void
+test_grown (Catalogue *self, gconstpointer unused)
+{
+  g_autofree char *active = NULL;
+  g_autofree char *again = NULL;
+  g_autofree char *seen = NULL;
+
+  if (self->directory == NULL)
+    return;
+  catalogue_do (self, catalogue_checkpoint ("c"));
+  grow (self);
+  active = catalogue_active (self, 'a');
+  g_free (test_run ("qemu-img", "resize", "-q", active, "2M", NULL));
+  seen = catalogue_see (self);
+  catalogue_do (self, catalogue_create ("third", STM_MODE_EXTERNAL));
+  assert_findings (self, "");
+  catalogue_do (self, catalogue_delete (self, SNAPSHOT, "second", STM_DELETE_ONE));
+  assert_seen (self, seen);
+  catalogue_do (self, catalogue_revert (self, "first"));
+  again = catalogue_active (self, 'a');
+  g_assert_cmpuint (test_image_get_capacity (again), ==, 1024 * 1024);
+  catalogue_do (self, catalogue_revert (self, "third"));
+  assert_seen (self, seen);
+  assert_findings (self, "");
+}
+
 /* A file has the name that the next overlay would have. */
 static void
 test_left_over (Catalogue *self, gconstpointer unused)
@@ -359,6 +386,7 @@ main (int argc, char **argv)
   ADD ("those-of-one-chain-swapped-are-refused", test_swapped_in_chain);
   ADD ("one-that-was-rebased-is-refused", test_rebased);
   ADD ("one-that-was-flattened-is-forgotten-and-defined-anew", test_flattened);
+  ADD ("one-that-was-grown-goes-on", test_grown);
   ADD ("a-file-in-the-way-is-left-alone", test_left_over);
   ADD ("a-link-in-place-of-one-is-refused", test_linked);
   ADD ("the-base-outlives-a-deletion-over-an-internal-parent", test_internal_parent);
