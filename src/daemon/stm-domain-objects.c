@@ -67,7 +67,7 @@ put_domain (StmDomainObjects *self)
 static void
 announce_disk (StmDomainObjects *self, const char *path, StmExportDisk *disk)
 {
-  g_autoptr (GVariant) properties = g_variant_ref_sink (properties_of (disk));
+  g_autoptr (GVariant) properties = properties_of (disk);
 
   stm_object_signal_added (self->context->connection, self->path, path, name_of (disk), properties);
 }
@@ -106,7 +106,7 @@ static gboolean
 read_disk (StmExportDisk *disk, GVariantBuilder *objects, gsize *end, gsize limit)
 {
   const char *path = g_dbus_interface_skeleton_get_object_path (G_DBUS_INTERFACE_SKELETON (disk));
-  g_autoptr (GVariant) properties = g_variant_ref_sink (properties_of (disk));
+  g_autoptr (GVariant) properties = properties_of (disk);
   GVariant *interface = g_variant_new_dict_entry (g_variant_new_string (name_of (disk)),
                                                   properties);
   GVariant *managed = g_variant_new_dict_entry (g_variant_new_object_path (path),
