@@ -173,8 +173,8 @@ find_stream_obstacle (const StmLayers *self, const StmLayer *lower, const StmLay
   return stm_layer_find_stream_bitmap (self, lower, upper);
 }
 
-/* A stream keeps the upper image open for writing all the time, and a kill then costs its bitmaps; a
- * commit hardly does. So a stream must move much less when there are some. */
+/* A stream keeps the upper image open for writing all the time, and a kill then costs its bitmaps;
+ * a commit hardly does. So a stream must move much less when there are some. */
 static gboolean
 is_stream_cheaper (const StmLayer *lower, const StmLayer *upper)
 {

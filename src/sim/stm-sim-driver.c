@@ -4,6 +4,8 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "stm-sim-driver.h"
+
 #include "stm-sim-private.h"
 
 #include "stemma-error.h"

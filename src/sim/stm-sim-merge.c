@@ -8,6 +8,18 @@
 
 #define SLICE (G_USEC_PER_SEC / 20) /* microseconds between two reports of progress */
 
+/* At most so many microseconds. */
+static void
+wait_for_cancel (GCancellable *cancellable, gint64 longest)
+{
+  GPollFD poll_fd;
+  gboolean can_poll = g_cancellable_make_pollfd (cancellable, &poll_fd);
+
+  (void) g_poll (&poll_fd, can_poll ? 1 : 0, (gint) (longest / 1000) + 1);
+  if (can_poll)
+    g_cancellable_release_fd (cancellable);
+}
+
 /* FALSE when it was cancelled meanwhile. */
 static gboolean
 pass_time (guint64 bytes, guint64 bytes_per_second, StmProgress *progress,
@@ -22,7 +34,7 @@ pass_time (guint64 bytes, guint64 bytes_per_second, StmProgress *progress,
   while (gone < duration && !g_cancellable_is_cancelled (cancellable))
     {
       stm_progress_set_step_done (progress, (guint64) ((double) bytes * gone / duration));
-      g_usleep (MIN (SLICE, duration - gone));
+      wait_for_cancel (cancellable, MIN (SLICE, duration - gone));
       gone = g_get_monotonic_time () - start;
     }
   if (!g_cancellable_is_cancelled (cancellable))

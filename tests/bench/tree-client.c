@@ -19,6 +19,7 @@
 
 #define TIMEOUT (600 * 1000) /* milliseconds */
 #define WAIT_FOR_SERVICE 60  /* seconds */
+#define ASK_AGAIN 2          /* milliseconds */
 #define DEFINITION_SIZE 4096 /* bytes, about */
 #define REDEFINE 1           /* VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE */
 
@@ -263,20 +264,34 @@ try_list (Client *client, const char *domain)
       NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, TIMEOUT, NULL, NULL);
 }
 
+typedef struct
+{
+  Client *client;
+  const char *domain;
+  GVariant *reply;
+} FirstAnswer;
+
+static gboolean
+ask_again (gpointer data)
+{
+  FirstAnswer *first = data;
+
+  first->reply = try_list (first->client, first->domain);
+  return first->reply == NULL;
+}
+
 /* Asks until there is an answer; the time is taken by who started the service. */
 static void
 wait_for_first (Client *client, const char *domain)
 {
   gint64 start = g_get_monotonic_time ();
-  g_autoptr (GVariant) reply = NULL;
+  FirstAnswer first = { .client = client, .domain = domain };
 
-  while (reply == NULL && seconds_since (start) < WAIT_FOR_SERVICE)
-    {
-      reply = try_list (client, domain);
-      if (reply == NULL)
-        g_usleep (2000);
-    }
-  g_assert (reply != NULL);
+  g_timeout_add (ASK_AGAIN, ask_again, &first);
+  while (first.reply == NULL && seconds_since (start) < WAIT_FOR_SERVICE)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert (first.reply != NULL);
+  g_autoptr (GVariant) reply = first.reply;
   g_autoptr (GVariant) paths = g_variant_get_child_value (reply, 0);
   g_print ("%" G_GSIZE_FORMAT "\n", g_variant_n_children (paths));
 }

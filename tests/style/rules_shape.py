@@ -45,7 +45,7 @@ CORE_SYSTEM = ('errno.h', 'limits.h', 'stdint.h', 'string.h', 'stddef.h', 'ctype
 # What sets a static of a function once, safely among threads.
 ONCE = r'\b(g_once_init_enter|g_dbus_error_register_error_domain)\b'
 # Where threads meet.
-MUTEX_FILES = ('src/ops/stm-job-runner', 'src/qemu/stm-qmp', 'src/store/stm-store')
+MUTEX_FILES = ('src/ops/stm-job-runner', 'src/qemu/stm-qmp', 'src/store/stm-store', 'stm-endpoint-keeper', 'stm-sim-world')
 
 
 def function_sizes(project, report):
@@ -205,7 +205,8 @@ def include_order(project, report):
 
 
 def mutexes(project, report):
-    """Locks only where threads meet (job runner, QMP, the store's thread): elsewhere the main loop
+    """Locks only where threads meet (job runner, QMP, the store's thread, the
+    keeper of the spare endpoint, the simulated images that all workers see): elsewhere the main loop
     owns all state, and a worker sees immutable values."""
     for source in project.in_folder('src/'):
         if source.name.startswith(MUTEX_FILES):
