@@ -45,7 +45,8 @@ CORE_SYSTEM = ('errno.h', 'limits.h', 'stdint.h', 'string.h', 'stddef.h', 'ctype
 # What sets a static of a function once, safely among threads.
 ONCE = r'\b(g_once_init_enter|g_dbus_error_register_error_domain)\b'
 # Where threads meet.
-MUTEX_FILES = ('src/ops/stm-job-runner', 'src/qemu/stm-qmp', 'src/store/stm-store', 'stm-endpoint-keeper', 'stm-sim-world')
+MUTEX_FILES = ('src/ops/stm-job-runner', 'src/qemu/stm-qmp', 'src/store/stm-store',
+               'src/qemu/stm-endpoint-keeper', 'src/sim/stm-sim-world')
 
 
 def function_sizes(project, report):
