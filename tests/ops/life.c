@@ -58,14 +58,26 @@ kill_children (void)
   return n_killed;
 }
 
+typedef struct
+{
+  const LifeCommand *command;
+  int is_over;
+} Killing;
+
 /* Comes again until there was one to be killed. */
 static void
-kill_children_later (union sigval value)
+kill_later (union sigval value)
 {
-  int *has_killed = value.sival_ptr;
+  Killing *killing = value.sival_ptr;
+  const LifeCommand *command = killing->command;
 
-  if (!g_atomic_int_get (has_killed) && kill_children () > 0)
-    g_atomic_int_set (has_killed, TRUE);
+  if (g_atomic_int_get (&killing->is_over)
+      || (command->is_due != NULL && !command->is_due (command->data)))
+    return;
+  if (command->fault == FAULT_KILL_SERVICE)
+    raise (SIGKILL);
+  if (kill_children () > 0)
+    g_atomic_int_set (&killing->is_over, TRUE);
 }
 
 static void
@@ -77,11 +89,14 @@ arm_timer (const LifeCommand *command)
                                                       + 1 } };
   timer_t timer;
 
-  if (command->fault == FAULT_KILL_ENDPOINT)
+  if (command->fault == FAULT_KILL_ENDPOINT || command->is_due != NULL)
     {
+      Killing *killing = g_new0 (Killing, 1);
+
+      killing->command = command;
       event.sigev_notify = SIGEV_THREAD;
-      event.sigev_notify_function = kill_children_later;
-      event.sigev_value.sival_ptr = g_new0 (int, 1);
+      event.sigev_notify_function = kill_later;
+      event.sigev_value.sival_ptr = killing;
       when.it_interval.tv_nsec = KILL_AGAIN_NANOSECONDS;
     }
   g_assert_cmpint (timer_create (CLOCK_MONOTONIC, &event, &timer), ==, 0);

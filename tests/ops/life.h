@@ -34,6 +34,7 @@ typedef enum
 
 /* Called in the service's process. */
 typedef void (*LifeCall) (gpointer data);
+typedef gboolean (*LifeQuestion) (gpointer data);
 
 typedef struct LifeCommand
 {
@@ -49,6 +50,8 @@ typedef struct LifeCommand
   Fault fault;
   const char *phase; /* "delete:intent" */
   guint delay;
+  LifeQuestion is_due; /* (data): FAULT_KILL_SERVICE and _ENDPOINT not before; NULL: by the delay
+                        * alone. Called on a thread of its own */
   LifeCall hurt;
   LifeCall mend;        /* called when the command has ended */
   gboolean tries_again; /* then what is not settled is tried again by Resolve */
