@@ -53,8 +53,10 @@ done (gpointer data)
   Preview *preview = data;
   g_autofree char *plan_id = stm_id_new ();
   g_autofree char *moment_id = stm_id_new ();
+  g_autofree char *second_id = stm_id_new ();
   StmPlanContext context = { .plan_id = plan_id,
                              .moment_id = moment_id,
+                             .second_id = second_id,
                              .now = g_get_real_time () / G_USEC_PER_SEC,
                              .pools = (const char *const *) preview->pools };
   StmPlan *plan = NULL;
