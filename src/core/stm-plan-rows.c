@@ -8,8 +8,12 @@
 
 #include "stemma-error.h"
 
-/* A reply must fit the bus's message limit; a plan of more steps is told in part, and says so. */
+/* A reply must fit the bus's message limit, 32 MiB, however long the paths are; a plan of more
+ * steps is told in part, and says so. */
 #define MAX_ROWS 50000
+#define MAX_ROW_BYTES ((gsize) 12 * 1024 * 1024) /* of the steps, and again of the checkpoints */
+/* What a row takes in a message beyond its size as a value, at most: alignment and lengths. */
+#define ROW_OVERHEAD 96
 
 static GVariant *
 row_new (const char *step, const char *path, guint64 bytes, const char *text)
@@ -60,6 +64,16 @@ stream_text (const StmStep *step, const char *size)
 }
 
 static GVariant *
+bitmap_to_row (const StmStep *step, const char *bitmap)
+{
+  g_autofree char *text = g_strdup_printf (
+      "%s: record from now on in bitmap '%s' of %s what is written", step->target, bitmap,
+      step->image->path);
+
+  return row_new ("bitmap", step->image->path, step->bytes, text);
+}
+
+static GVariant *
 step_to_row (const StmStep *step)
 {
   g_autofree char *size = g_format_size_full (step->bytes, G_FORMAT_SIZE_IEC_UNITS);
@@ -76,9 +90,7 @@ step_to_row (const StmStep *step)
                               step->image->path, step->name);
       return row_new ("goto", step->image->path, step->bytes, text);
     case STM_STEP_BITMAP:
-      text = g_strdup_printf ("%s: record from now on in bitmap '%s' of %s what is written",
-                              step->target, step->name, step->image->path);
-      return row_new ("bitmap", step->image->path, step->bytes, text);
+      return bitmap_to_row (step, step->name);
     case STM_STEP_UNTAG:
       text = g_strdup_printf ("%s: remove the internal snapshot '%s' from %s", step->target,
                               step->name, step->image->path);
@@ -114,43 +126,121 @@ kept_to_row (const StmKeptFile *kept)
   return row_new ("keep-hidden", kept->path, 0, text);
 }
 
-static void
-add_step_rows (const StmPlan *self, GVariantBuilder *rows)
+/* The rows of one part of the reply, as many as fit. */
+typedef struct
 {
-  guint n_all = self->steps->len + self->kept->len;
+  GVariantBuilder *builder;
+  guint n_rows;
+  gsize n_bytes;
+  gboolean is_full;
+} Rows;
 
-  for (guint i = 0; i < MIN (n_all, MAX_ROWS); i++)
+static void
+rows_add (Rows *self, GVariant *floating_row)
+{
+  g_autoptr (GVariant) row = g_variant_ref_sink (floating_row);
+  gsize size = g_variant_get_size (row) + ROW_OVERHEAD;
+
+  if (self->is_full || self->n_rows == MAX_ROWS || self->n_bytes + size > MAX_ROW_BYTES)
     {
-      GVariant *row = i < self->steps->len ? step_to_row (self->steps->pdata[i])
-                                           : kept_to_row (self->kept->pdata[i - self->steps->len]);
-
-      g_variant_builder_add_value (rows, row);
+      self->is_full = TRUE;
+      return;
     }
-  if (n_all > MAX_ROWS)
-    {
-      g_autofree char *text = g_strdup_printf ("and %u steps more than can be listed here",
-                                               n_all - MAX_ROWS);
 
-      g_variant_builder_add_value (rows, row_new ("more", "", 0, text));
+  g_variant_builder_add_value (self->builder, row);
+  self->n_rows++;
+  self->n_bytes += size;
+}
+
+/* A checkpoint that is begun in a new overlay needs no step of its own. */
+static void
+add_begun (const StmPlan *self, const StmStep *step, Rows *rows)
+{
+  for (guint i = 0; step->kind == STM_STEP_OVERLAY && i < self->begin->put_moments->len; i++)
+    {
+      const StmMoment *moment = self->begin->put_moments->pdata[i];
+      const StmMomentDisk *disk = moment->kind == STM_MOMENT_CHECKPOINT
+                                          && moment->state == STM_STATE_CREATING
+                                      ? stm_moment_find_disk (moment, step->target)
+                                      : NULL;
+
+      if (disk != NULL && disk->mode == STM_MODE_BITMAP
+          && g_strv_contains ((const char *const *) step->bitmaps, disk->bitmap))
+        rows_add (rows, bitmap_to_row (step, disk->bitmap));
     }
 }
 
 static void
-add_total_rows (const StmPlan *self, GVariantBuilder *rows)
+add_step_rows (const StmPlan *self, GVariantBuilder *builder)
+{
+  guint n_all = self->steps->len + self->kept->len;
+  Rows rows = { .builder = builder };
+  guint n_told = 0;
+
+  while (n_told < n_all)
+    {
+      const StmStep *step = n_told < self->steps->len ? self->steps->pdata[n_told] : NULL;
+
+      rows_add (&rows, step != NULL ? step_to_row (step)
+                                    : kept_to_row (self->kept->pdata[n_told - self->steps->len]));
+      if (rows.is_full)
+        break;
+      n_told++;
+      if (step != NULL)
+        add_begun (self, step, &rows);
+    }
+  if (n_told < n_all)
+    {
+      g_autofree char *text = g_strdup_printf ("and %u steps more than can be listed here",
+                                               n_all - n_told);
+
+      g_variant_builder_add_value (builder, row_new ("more", "", 0, text));
+    }
+}
+
+/* Names of the checkpoints whose bitmaps go with the images that go. Borrowed from the plan. */
+static GHashTable *
+list_lost (const StmPlan *self)
+{
+  GHashTable *lost = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < self->finish->put_moments->len; i++)
+    {
+      const StmMoment *moment = self->finish->put_moments->pdata[i];
+
+      if (moment->kind == STM_MOMENT_CHECKPOINT && moment->health == STM_HEALTH_MISSING)
+        g_hash_table_add (lost, (char *) moment->name);
+    }
+
+  return lost;
+}
+
+static void
+add_unreachable_rows (const StmPlan *self, GVariantBuilder *builder)
+{
+  g_autoptr (GHashTable) lost = list_lost (self);
+  Rows rows = { .builder = builder };
+
+  for (guint i = 0; self->unreachable[i] != NULL && !rows.is_full; i++)
+    {
+      const char *what = g_hash_table_contains (lost, self->unreachable[i])
+                             ? "will be lost: what it recorded goes with an image that goes"
+                             : "will be off the chain until its branch is current again";
+      g_autofree char *text = g_strdup_printf ("checkpoint '%s' %s", self->unreachable[i], what);
+
+      rows_add (&rows, row_new ("unreachable", "", 0, text));
+    }
+}
+
+static void
+add_total_rows (const StmPlan *self, GVariantBuilder *builder)
 {
   g_autofree char *size = g_format_size_full (self->frees, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *frees = g_strdup_printf ("removed files free %s", size);
 
-  g_variant_builder_add_value (rows, row_new ("frees", "", self->frees, frees));
-  for (guint i = 0; self->unreachable[i] != NULL && i < MAX_ROWS; i++)
-    {
-      g_autofree char *text = g_strdup_printf (
-          "checkpoint '%s' will be off the chain until its branch is current again",
-          self->unreachable[i]);
-
-      g_variant_builder_add_value (rows, row_new ("unreachable", "", 0, text));
-    }
-  g_variant_builder_add_value (rows,
+  g_variant_builder_add_value (builder, row_new ("frees", "", self->frees, frees));
+  add_unreachable_rows (self, builder);
+  g_variant_builder_add_value (builder,
                                row_new ("pause-ms", "", 0, "the machine is off: nothing pauses"));
 }
 

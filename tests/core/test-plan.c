@@ -448,6 +448,30 @@ test_huge_plans_fit_a_message (void)
   g_assert_cmpstr (more, ==, "more  0");
 }
 
+/* As long as the paths of images may be, and the names of checkpoints. */
+static void
+test_long_paths_fit_a_message (void)
+{
+  g_autoptr (StmPlan) plan = stm_plan_new (STM_OPERATION_DELETE, PLAN_ID, DOMAIN_ID);
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+  g_autofree char *name = g_strnfill (255, 'n');
+  g_autofree char *path = g_strnfill (4000, 'x');
+
+  path[0] = '/';
+  g_autoptr (StmImage) image = image_new (path, NULL, STM_IMAGE_MADE);
+  const StmStep step = { .kind = STM_STEP_UNLINK, .target = "vda", .image = image };
+  for (guint i = 0; i < 20000; i++)
+    stm_plan_add_step (plan, &step);
+  for (guint i = 0; i < 60000; i++)
+    g_strv_builder_add (names, name);
+  g_strfreev (plan->unreachable);
+  plan->unreachable = g_strv_builder_end (names);
+
+  g_autoptr (GVariant) rows = g_variant_ref_sink (stm_plan_to_rows (plan));
+  g_assert_cmpuint (g_variant_get_size (rows), <, 30 * 1024 * 1024);
+  g_assert_cmpuint (g_variant_n_children (rows), >, 1000);
+}
+
 static void
 test_refusal_is_one_row (void)
 {
@@ -534,6 +558,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/plan/unknown-words-are-refused", test_unknown_words_are_refused);
   g_test_add_func ("/core/plan/rows-tell-everything-in-order", test_rows_tell_everything);
   g_test_add_func ("/core/plan/rows-of-a-huge-plan-fit-a-message", test_huge_plans_fit_a_message);
+  g_test_add_func ("/core/plan/rows-of-long-paths-fit-a-message", test_long_paths_fit_a_message);
   g_test_add_func ("/core/plan/a-refusal-is-one-blocked-row", test_refusal_is_one_row);
   g_test_add_func ("/core/plan/what-is-done-cannot-be-taken-back", test_forward_only);
   g_test_add_func ("/core/plan/names-of-moments-are-checked", test_names_of_moments);

@@ -105,12 +105,16 @@ static void
 test_with_snapshot (Service *service, gconstpointer unused)
 {
   g_autofree char *domain = service_define (service, "mail", two_images);
+  g_autofree char *plan = call_text (service, domain, "Snapshots", "PlanCreate",
+                                     "('', {'name': <'s'>, 'checkpoint': <'c'>})");
   g_autofree char *snapshot = service_call_well (
       service, domain, "Snapshots", "Create",
       g_variant_new_parsed ("('s', {'checkpoint': <'c'>, 'wait': <true>})"));
   g_autofree char *made = service_call_well (service, domain, "Checkpoints", "Find",
                                              g_variant_new_parsed ("('c', @a{sv} {})"));
 
+  assert_contains (plan, "'step': <'bitmap'>");
+  assert_contains (plan, "'c'");
   assert_string (service, snapshot, "Snapshot", "Health", "ok");
   assert_string (service, made, "Checkpoint", "Health", "ok");
   assert_string (service, domain, "Checkpoints", "Leaf", made);
