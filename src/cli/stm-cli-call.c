@@ -123,11 +123,18 @@ word_to_utf8 (const char *word, GError **error)
 static gboolean
 take_words (StmCliCall *call, int argc, char **argv, GError **error)
 {
-  int start = argc > 1 && g_str_equal (argv[1], "--") ? 2 : 1;
+  gboolean has_options_ended = FALSE;
 
   call->words = g_new0 (char *, argc + 1);
-  for (int i = start; i < argc; i++)
+  for (int i = 1; i < argc; i++)
     {
+      /* GLib leaves it in place when another word stands before it. */
+      if (!has_options_ended && g_str_equal (argv[i], "--"))
+        {
+          has_options_ended = TRUE;
+          continue;
+        }
+
       g_autofree char *kind = stm_cli_command_get_argument (call->command, call->n_words);
       char *word = g_strcmp0 (kind, "FILE") == 0 ? g_strdup (argv[i])
                                                  : word_to_utf8 (argv[i], error);

@@ -84,6 +84,11 @@ stm_cli_file_read_text (const char *path, GError **error)
 
   if (!read_bytes (path, MAX_TEXT, bytes, error))
     return NULL;
+  if (bytes->len == 0)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_XML, "'%s' is empty", path);
+      return NULL;
+    }
   return to_text ((const char *) bytes->data, bytes->len, path, error);
 }
 
