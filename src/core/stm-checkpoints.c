@@ -135,7 +135,7 @@ stm_checkpoint_name_check (const char *name, GError **error)
                         error);
   for (const char *p = name; *p != '\0'; p++)
     if (!g_ascii_isalnum (*p) && strchr ("_-.", *p) == NULL)
-      return refuse_name ("has another character", error);
+      return refuse_name ("has a character that is not allowed", error);
 
   return TRUE;
 }

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stemma-error.h"
+#include "stm-id.h"
 #include "stm-moment-edit.h"
 #include "stm-planner-shared.h"
 #include "stm-redefine-private.h"
@@ -75,13 +76,18 @@ static gboolean
 check_nested (const StmRedefinition *self, const StmNestedDomain *nested, const char *element,
               GError **error)
 {
+  g_autofree char *given = NULL;
+  g_autofree char *wanted = NULL;
+
   if (nested == NULL || g_strcmp0 (nested->id, self->domain->id) == 0)
     return TRUE;
 
+  given = nested->id != NULL ? stm_id_to_uuid (nested->id) : g_strdup ("missing");
+  wanted = stm_id_to_uuid (self->domain->id);
   return refuse (error, STEMMA_ERROR_INVALID_ARGUMENT,
                  "the <uuid> in its <%s> is %s, and that of domain '%s' is %s: it is of another "
                  "machine",
-                 element, nested->id, self->domain->name, self->domain->id);
+                 element, given, self->domain->name, wanted);
 }
 
 /* --- which moment --- */

@@ -160,7 +160,7 @@ test_uuid (void)
       "<domain><uuid>d0000000-0000-0000-0000-0000000000ff</uuid></domain>");
 
   assert_refused (kit_redefine_one (model, SNAPSHOT, document), STEMMA_ERROR_INVALID_ARGUMENT,
-                  "another machine");
+                  "d0000000-0000-0000-0000-0000000000ff");
   assert_refused (kit_redefine_one (model, SNAPSHOT, lone), STEMMA_ERROR_INVALID_ARGUMENT,
                   "another machine");
 }
