@@ -68,6 +68,10 @@ stm_finding_new_unsettled (const StmJournalEntry *entry)
 static char *
 describe_difference (const StmImage *image, const StmFacts *facts)
 {
+  if (g_error_matches (facts->problem, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND))
+    return g_strdup_printf ("image '%s' of disk '%s' is not there any more: put the file back; "
+                            "until then no snapshot that needs it can be returned to",
+                            image->path, image->target);
   if (facts->problem != NULL)
     return g_strdup (facts->problem->message);
   if (g_str_equal (image->format, "qcow2") && !g_str_equal (facts->format, "qcow2"))

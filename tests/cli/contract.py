@@ -354,6 +354,23 @@ def test_redefine_of_what_is_no_document(where):
         where.ill(2, 'snapshot', 'redefine', 'web', '-', stdin=b'\xff\xfe')
         where.ill(2, 'snapshot', 'redefine', 'web', '-', stdin=b'<domainsnapshot/>\0\0')
         where.ill(3, 'snapshot', 'redefine', 'web', '-', stdin=b' \n')
+        # An empty document has no bytes to look at.
+        open(where.path('empty.xml'), 'wb').close()
+        for command in (['define', 'empty.xml'], ['define', '-'],
+                        ['snapshot', 'create', 'web', '--xml', 'empty.xml'],
+                        ['checkpoint', 'create', 'web', '--xml', 'empty.xml']):
+            assert 'is empty' in where.ill(2, *command), command
+        where.ill(3, 'snapshot', 'redefine', 'web', 'empty.xml')
+
+
+def test_names_like_options(where):
+    with where.service():
+        with_two(where)
+        where.well('snapshot', 'create', 'web', '--', '-dash')
+        where.well('snapshot', 'create', '--', 'web', '--two')
+        where.well('snapshot', 'rename', 'web', '--', '-dash', '--')
+        names = [row['name'] for row in json.loads(where.well('snapshot', 'list', 'web', '--json'))]
+        assert names == ['one', 'two', '--', '--two'], names
 
 
 def test_findings(where):
@@ -362,6 +379,7 @@ def test_findings(where):
         os.rename(where.path('web-vda.one'), where.path('gone'))
         result = where.run('check')
         assert result.status == 10 and 'image-missing' in result.out, result.out
+        assert "of disk 'vda' is not there any more" in result.out, result.out
         rows = json.loads(where.run('check', '--json').out)
         assert {'id', 'object', 'kind', 'text', 'choices'} <= set(rows[0]), rows
         os.rename(where.path('gone'), where.path('web-vda.one'))
@@ -384,6 +402,7 @@ TESTS = [
     ('/cli/jobs/no-reply-without-a-job-is-one', test_no_reply_and_no_job),
     ('/cli/jobs/service-that-leaves-is-told', test_service_leaves),
     ('/cli/output/names-do-no-harm', test_names_do_no_harm),
+    ('/cli/objects/names-that-look-like-options', test_names_like_options),
     ('/cli/output/deep-tree', test_deep_tree),
     ('/cli/output/plain-lines-without-utf-8', test_plain_lines),
     ('/cli/monitor/lines-of-one-machine', test_monitor),
