@@ -96,8 +96,8 @@ test_after_a_commit (void)
   g_bytes_unref (root->content[0]);
   root->content[0] = g_bytes_ref (a->content[0]);
   give_up (self, "root");
-  g_assert_cmpstr (g_key_file_get_string (self->last->seen, "root", "health", NULL), ==,
-                   "inconsistent");
+  g_autofree char *health = g_key_file_get_string (self->last->seen, "root", "health", NULL);
+  g_assert_cmpstr (health, ==, "inconsistent");
   revert_to_all (self, "root");
   history_step (self, &(LifeCommand){ .verb = LIFE_REVERT, .name = "root", .discards = TRUE },
                 STEMMA_ERROR_CHAIN_BROKEN);

@@ -121,6 +121,7 @@ test_images_outlive_the_service (void)
         {
           g_autoptr (GPtrArray) chain = walk (driver, DIRECTORY "/a", &error);
           g_assert_no_error (error);
+          g_assert_nonnull (chain);
         }
       g_assert_cmpuint (stm_sim_driver_read (driver, DIRECTORY "/a", 5), ==, 6);
     }
