@@ -14,9 +14,10 @@ typedef struct
   StmRegistry *registry;
   GDBusMethodInvocation *invocation;
   StmReply reply;
-  StmOp *op;       /* NULL when a finding is resolved */
-  StmJob *job;     /* from the moment that the intent is durable */
-  char *object_id; /* the same; what the operation made, may be NULL */
+  StmOp *op;           /* NULL when a finding is resolved */
+  StmJob *job;         /* from the moment that the intent is durable */
+  StmGateJob *counted; /* until the job has ended */
+  char *object_id;     /* the same; what the operation made, may be NULL */
 } Call;
 
 static void
@@ -26,6 +27,7 @@ call_free (Call *call)
   g_clear_object (&call->invocation);
   g_clear_object (&call->op);
   g_clear_object (&call->job);
+  stm_gate_end_job (call->counted);
   g_free (call->object_id);
   g_free (call);
 }
@@ -118,6 +120,27 @@ on_ended (GObject *source, GAsyncResult *result, gpointer user_data)
     stm_call_refuse (g_steal_pointer (&call->invocation), error);
 }
 
+static void
+on_completed (StmJob *job, gpointer counted)
+{
+  g_signal_handlers_disconnect_by_func (job, on_completed, counted);
+}
+
+static void
+end_counted (gpointer counted, GClosure *closure)
+{
+  stm_gate_end_job (counted);
+}
+
+/* The work outlives the call. */
+static void
+count_until_end (Call *call)
+{
+  if (!stm_job_is_ended (call->job))
+    g_signal_connect_data (call->job, "completed", G_CALLBACK (on_completed),
+                           g_steal_pointer (&call->counted), end_counted, 0);
+}
+
 /* The intent is durable, or it was refused. */
 static void
 go_on (Call *unowned_call, StmJob *job, const GError *error)
@@ -133,7 +156,10 @@ go_on (Call *unowned_call, StmJob *job, const GError *error)
       stm_registry_wait_async (registry, job, on_ended, g_steal_pointer (&call));
     }
   else
-    answer (call);
+    {
+      count_until_end (call);
+      answer (call);
+    }
 }
 
 static void
@@ -173,8 +199,19 @@ void
 stm_call_submit (StmRegistry *registry, GDBusMethodInvocation *invocation, StmOp *op,
                  const StmReply *reply)
 {
-  stm_registry_submit_async (registry, op, stm_gate_get_caller (invocation), on_submitted,
-                             call_new (registry, invocation, op, reply));
+  g_autoptr (GError) error = NULL;
+  StmGateJob *counted = stm_gate_begin_job (invocation, &error);
+  Call *call = NULL;
+
+  if (counted == NULL)
+    {
+      stm_call_refuse (invocation, error);
+      return;
+    }
+
+  call = call_new (registry, invocation, op, reply);
+  call->counted = counted;
+  stm_registry_submit_async (registry, op, stm_gate_get_caller (invocation), on_submitted, call);
 }
 
 void

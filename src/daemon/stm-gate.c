@@ -37,6 +37,7 @@ typedef struct
   char *name;
   guint uid; /* UID_UNKNOWN until the bus has said it */
   guint n_pending;
+  guint n_jobs;
   guint watch;
   GCancellable *cancellable;
   GQueue unasked; /* GatedCall: those that came while the bus is asked, in order */
@@ -49,6 +50,19 @@ typedef struct
   StmGateDescribe describe;
   StmGateIsThere is_there; /* NULL: while it is exported */
 } Attachment;
+
+/* What is attached to a call that is passed on. */
+typedef struct
+{
+  StmCaller caller;
+  StmGate *gate;
+} Passed;
+
+struct _StmGateJob
+{
+  StmGate *gate;
+  char *sender;
+};
 
 /* One call on its way. */
 typedef struct
@@ -71,6 +85,15 @@ static GQuark
 caller_quark (void)
 {
   return g_quark_from_static_string ("stm-gate-caller");
+}
+
+static void
+passed_free (gpointer data)
+{
+  Passed *passed = data;
+
+  g_object_unref (passed->gate);
+  g_free (passed);
 }
 
 static void
@@ -121,14 +144,24 @@ generated_vtable (GDBusInterfaceSkeleton *skeleton)
   return G_DBUS_INTERFACE_SKELETON_CLASS (parent)->get_vtable (skeleton);
 }
 
+/* Who has nothing under way is remembered, unless he left or there are too many of them. */
+static void
+drop_idle_sender (StmGate *self, Sender *sender)
+{
+  if (sender->n_pending > 0 || sender->n_jobs > 0)
+    return;
+  if (g_cancellable_is_cancelled (sender->cancellable)
+      || g_hash_table_size (self->senders) > MAX_REMEMBERED_SENDERS)
+    g_hash_table_remove (self->senders, sender->name);
+}
+
 static void
 on_sender_vanished (GDBusConnection *connection, const char *name, gpointer user_data)
 {
   Sender *sender = user_data;
 
   g_cancellable_cancel (sender->cancellable);
-  if (sender->n_pending == 0)
-    g_hash_table_remove (sender->gate->senders, sender->name);
+  drop_idle_sender (sender->gate, sender);
 }
 
 static Sender *
@@ -144,6 +177,20 @@ sender_new (StmGate *self, GDBusConnection *connection, const char *name)
   sender->watch = g_bus_watch_name_on_connection (connection, name, G_BUS_NAME_WATCHER_FLAGS_NONE,
                                                   /* name_appeared= */ NULL, on_sender_vanished,
                                                   sender, /* user_data_free_func= */ NULL);
+  return sender;
+}
+
+static Sender *
+ensure_sender (StmGate *self, GDBusMethodInvocation *invocation)
+{
+  const char *name = g_dbus_method_invocation_get_sender (invocation);
+  Sender *sender = g_hash_table_lookup (self->senders, name);
+
+  if (sender == NULL)
+    {
+      sender = sender_new (self, g_dbus_method_invocation_get_connection (invocation), name);
+      g_hash_table_insert (self->senders, sender->name, sender);
+    }
   return sender;
 }
 
@@ -165,18 +212,13 @@ is_full (StmGate *self, const Sender *sender, GError **error)
 static Sender *
 begin_pending (StmGate *self, GatedCall *call, GError **error)
 {
-  GDBusConnection *connection = g_dbus_method_invocation_get_connection (call->invocation);
   const char *name = g_dbus_method_invocation_get_sender (call->invocation);
   Sender *sender = g_hash_table_lookup (self->senders, name);
 
   if (is_full (self, sender, error))
     return NULL;
 
-  if (sender == NULL)
-    {
-      sender = sender_new (self, connection, name);
-      g_hash_table_insert (self->senders, sender->name, sender);
-    }
+  sender = ensure_sender (self, call->invocation);
   sender->n_pending++;
   self->n_pending++;
   call->cancellable = g_object_ref (sender->cancellable);
@@ -192,11 +234,7 @@ end_pending (GatedCall *call)
 
   self->n_pending--;
   sender->n_pending--;
-  if (sender->n_pending > 0)
-    return;
-  if (g_cancellable_is_cancelled (sender->cancellable)
-      || g_hash_table_size (self->senders) > MAX_REMEMBERED_SENDERS)
-    g_hash_table_remove (self->senders, name);
+  drop_idle_sender (self, sender);
 }
 
 static void
@@ -216,10 +254,11 @@ static void
 pass (GatedCall *call)
 {
   GDBusMethodInvocation *invocation = call->invocation;
-  StmCaller *caller = g_new0 (StmCaller, 1);
+  Passed *passed = g_new0 (Passed, 1);
 
-  caller->uid = call->uid;
-  g_object_set_qdata_full (G_OBJECT (invocation), caller_quark (), caller, g_free);
+  passed->caller.uid = call->uid;
+  passed->gate = g_object_ref (call->gate);
+  g_object_set_qdata_full (G_OBJECT (invocation), caller_quark (), passed, passed_free);
   generated_vtable (call->skeleton)
       ->method_call (g_dbus_method_invocation_get_connection (invocation),
                      g_dbus_method_invocation_get_sender (invocation),
@@ -481,7 +520,48 @@ stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
 const StmCaller *
 stm_gate_get_caller (GDBusMethodInvocation *invocation)
 {
-  return g_object_get_qdata (G_OBJECT (invocation), caller_quark ());
+  const Passed *passed = g_object_get_qdata (G_OBJECT (invocation), caller_quark ());
+
+  return &passed->caller;
+}
+
+StmGateJob *
+stm_gate_begin_job (GDBusMethodInvocation *invocation, GError **error)
+{
+  const Passed *passed = g_object_get_qdata (G_OBJECT (invocation), caller_quark ());
+  Sender *sender = ensure_sender (passed->gate, invocation);
+  StmGateJob *self = NULL;
+
+  if (sender->n_jobs >= STM_GATE_MAX_JOBS_PER_SENDER)
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+                   "%u jobs of this client are unfinished, more are not taken on; wait for some of "
+                   "them to end, or cancel them",
+                   sender->n_jobs);
+      return NULL;
+    }
+
+  sender->n_jobs++;
+  self = g_new0 (StmGateJob, 1);
+  self->gate = g_object_ref (passed->gate);
+  self->sender = g_strdup (sender->name);
+  return self;
+}
+
+void
+stm_gate_end_job (StmGateJob *self)
+{
+  Sender *sender = NULL;
+
+  if (self == NULL)
+    return;
+
+  sender = g_hash_table_lookup (self->gate->senders, self->sender);
+  sender->n_jobs--;
+  drop_idle_sender (self->gate, sender);
+  g_object_unref (self->gate);
+  g_free (self->sender);
+  g_free (self);
 }
 
 static void

@@ -16,6 +16,8 @@
 /* How many calls of one sender, and of all, may wait for an answer of the authority. */
 #define STM_GATE_MAX_PENDING_PER_SENDER 64
 #define STM_GATE_MAX_PENDING 1024
+/* How many jobs of one sender may be unfinished. */
+#define STM_GATE_MAX_JOBS_PER_SENDER 128
 
 #define STM_TYPE_GATE stm_gate_get_type ()
 G_DECLARE_FINAL_TYPE (StmGate, stm_gate, STM, GATE, GObject)
@@ -43,3 +45,8 @@ void stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *inv
 /* Who makes this call. Known for methods that carry an action; for open ones the uid is unknown,
  * all bits set. */
 const StmCaller *stm_gate_get_caller (GDBusMethodInvocation *invocation);
+
+/* A job of who makes this call, until it has ended. NULL with TOO_MANY. */
+typedef struct _StmGateJob StmGateJob;
+StmGateJob *stm_gate_begin_job (GDBusMethodInvocation *invocation, GError **error);
+void stm_gate_end_job (StmGateJob *self);

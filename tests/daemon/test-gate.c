@@ -25,6 +25,7 @@ struct _Gated
   TestGatedSkeleton parent_instance;
 
   guint n_calls;
+  GPtrArray *jobs; /* StmGateJob, owned; NULL: calls begin none */
 };
 
 static void gated_iface_init (TestGatedIface *iface);
@@ -50,8 +51,17 @@ handle_open (TestGated *object, GDBusMethodInvocation *invocation)
 static gboolean
 handle_guarded (TestGated *object, GDBusMethodInvocation *invocation)
 {
-  TEST_GATED_OBJECT (object)->n_calls++;
-  test_gated_complete_guarded (object, invocation, stm_gate_get_caller (invocation)->uid);
+  Gated *self = TEST_GATED_OBJECT (object);
+  g_autoptr (GError) error = NULL;
+  StmGateJob *job = self->jobs == NULL ? NULL : stm_gate_begin_job (invocation, &error);
+
+  self->n_calls++;
+  if (job != NULL)
+    g_ptr_array_add (self->jobs, job);
+  if (error != NULL)
+    g_dbus_method_invocation_return_gerror (invocation, error);
+  else
+    test_gated_complete_guarded (object, invocation, stm_gate_get_caller (invocation)->uid);
   return TRUE;
 }
 
@@ -334,6 +344,46 @@ test_too_many (Fixture *fixture, gconstpointer unused)
 }
 
 static void
+assert_job (Fixture *fixture, gboolean is_taken_on)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) reply = call (fixture, "Guarded", &error);
+
+  g_assert_cmpint (reply != NULL, ==, is_taken_on);
+  if (is_taken_on)
+    g_assert_no_error (error);
+  else
+    g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY);
+}
+
+static void
+test_jobs (Fixture *fixture, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) jobs = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_gate_end_job);
+  GDBusConnection *first = fixture->client;
+  GDBusConnection *second = bus_client_new ();
+
+  fixture->object->jobs = jobs;
+  for (guint i = 0; i < STM_GATE_MAX_JOBS_PER_SENDER; i++)
+    assert_job (fixture, TRUE);
+  assert_job (fixture, FALSE);
+
+  /* The limit is of one client, not of all, and a job that ends makes room. */
+  fixture->client = second;
+  assert_job (fixture, TRUE);
+  fixture->client = first;
+  g_ptr_array_remove_index (jobs, 0);
+  assert_job (fixture, TRUE);
+  assert_job (fixture, FALSE);
+
+  /* Who leaves leaves his jobs behind. */
+  bus_client_leave (second);
+  g_ptr_array_set_size (jobs, 0);
+  assert_job (fixture, TRUE);
+  g_ptr_array_set_size (jobs, 0);
+}
+
+static void
 test_client_leaves (Fixture *fixture, gconstpointer unused)
 {
   BusCall *pending = NULL;
@@ -414,6 +464,7 @@ main (int argc, char **argv)
   TEST ("an-object-that-goes-under-the-prompt-is-not-found", set_up, test_object_gone);
   TEST ("forty-pending-prompts-hold-up-no-read", set_up, test_forty_prompts);
   TEST ("one-client-cannot-hold-more-than-its-share-of-prompts", set_up, test_too_many);
+  TEST ("one-client-cannot-have-more-than-its-share-of-jobs", set_up, test_jobs);
   TEST ("a-client-that-leaves-takes-its-question-back", set_up, test_client_leaves);
   TEST ("without-polkit-calls-are-denied-until-it-is-back", set_up, test_no_polkit);
   TEST ("session-mode-serves-its-user-and-asks-nobody", set_up_bare, test_session);

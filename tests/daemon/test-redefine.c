@@ -489,16 +489,19 @@ static void
 test_documents (Service *service, gconstpointer unused)
 {
   g_autofree char *domain = define (service);
-  g_autofree char *a = redefine (service, domain, "Snapshots",
-                                 snapshot_document (service, "a", NULL, "first"), "{}");
-  g_autofree char *b = redefine (service, domain, "Snapshots",
-                                 snapshot_document (service, "b", "a", ""), "{}");
-  g_autofree char *public = get_xml (service, b, "GetXML", "{}");
-  g_autofree char *short_one = get_xml (service, b, "GetXML", "{'no-domain': <true>}");
-  g_autofree char *secure = get_xml (service, b, "GetSecureXML", "{}");
+  g_autofree char *b = NULL;
+  g_autofree char *public = NULL;
+  g_autofree char *short_one = NULL;
+  g_autofree char *secure = NULL;
   g_autofree char *again = NULL;
   g_autofree char *secure_again = NULL;
 
+  g_free (redefine (service, domain, "Snapshots", snapshot_document (service, "a", NULL, "first"),
+                    "{}"));
+  b = redefine (service, domain, "Snapshots", snapshot_document (service, "b", "a", ""), "{}");
+  public = get_xml (service, b, "GetXML", "{}");
+  short_one = get_xml (service, b, "GetXML", "{'no-domain': <true>}");
+  secure = get_xml (service, b, "GetSecureXML", "{}");
   g_assert_nonnull (strstr (public, "<parent>"));
   g_assert_nonnull (strstr (public, "<devices>"));
   g_assert_null (strstr (public, "secret=1"));
@@ -539,7 +542,7 @@ static void
 test_rename (Service *service, gconstpointer unused)
 {
   g_autofree char *domain = define (service);
-  g_autofree char *a = service_snapshot (service, domain, "a");
+  g_autofree char *first = service_snapshot (service, domain, "a");
   g_autofree char *b = service_snapshot (service, domain, "b");
   g_autoptr (BusRecorder) recorder = bus_recorder_new (service->client);
   g_autoptr (GPtrArray) events = NULL;
@@ -563,6 +566,7 @@ test_rename (Service *service, gconstpointer unused)
                       g_variant_new_parsed ("(%s, @a{sv} {})", names[i]),
                       STEMMA_ERROR_INVALID_ARGUMENT);
   assert_string (service, b, "Snapshot", "Name", "2024");
+  assert_string (service, b, "Snapshot", "Parent", first);
 }
 
 int

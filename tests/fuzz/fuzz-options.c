@@ -7,11 +7,12 @@
 #include "fuzz.h"
 
 #include "stemma-error.h"
-#include "stm-options.h"
+#include "stm-create-options.h"
 
 #define MAX_DISKS 8
 
 static const char *const words[] = { "refuse", "forget", "delete", NULL };
+static const char *const modes[] = { "external", "internal", NULL };
 
 static void
 check_taken (const char *name, const char *const *disks, guint choice)
@@ -41,6 +42,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   name = stm_options_take_string (options, "keep", STM_MAX_NAME_BYTES);
   disks = stm_options_take_strings (options, "disks", MAX_DISKS);
   choice = stm_options_take_word (options, "moments", words);
+  g_assert_cmpuint (stm_options_take_word (options, "mode", modes), <, G_N_ELEMENTS (modes) - 1);
+  g_assert_cmpuint (stm_options_take_quiesce (options), <=, STM_QUIESCE_REQUIRE);
+  stm_options_take_object_path (options, "parent");
+  stm_options_take_boolean (options, "validate");
+  stm_options_take_string (options, "current", STM_MAX_NAME_BYTES);
   stm_options_refuse_boolean (options, "reuse-files", "leave it out");
   /* What was taken counts only when this says so. */
   if (stm_options_end (options, &error))
