@@ -4,12 +4,17 @@
  * it is used and drops it after, so that what was cut off has too many counted at the most. Only
  * qemu-img can put that right.
  *
+ * It must not see an image with bitmaps that are not in force, as a kill leaves them: when it opens
+ * one to repair it, QEMU 7.2 drops them from the header before it has read the list of internal
+ * snapshots, and so writes that there are none.
+ *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stm-image-repair.h"
 
 #include "stm-image-tags.h"
 #include "stm-image-tool.h"
+#include "stm-qcow2-header.h"
 
 gboolean
 stm_image_repair_leaks (const StmQemuSetup *setup, const StmImage *image,
@@ -24,7 +29,11 @@ stm_image_repair_leaks (const StmQemuSetup *setup, const StmImage *image,
 
   if (!stm_image_tags_open (image, policy, /* cancellable= */ NULL, &before, error))
     return FALSE;
-  if (before.facts->bitmaps->len > 0)
+
+  g_autoptr (StmQcow2Header) header = stm_qcow2_header_read (before.fd, image->path, error);
+  if (header == NULL)
+    return FALSE;
+  if (header->n_bitmaps > 0 || header->has_void_bitmaps)
     return TRUE;
 
   return stm_image_tool_run_sync (

@@ -280,7 +280,8 @@ read_bitmaps (Parser *parser, guint64 offset, guint32 length, GError **error)
   if (length != sizeof raw)
     return fail (parser, "the extension for bitmaps has a wrong length", error);
   /* A program that does not know bitmaps wrote to the image: they are void, and QEMU drops them. */
-  if ((parser->autoclear & AUTOCLEAR_BITMAPS) == 0)
+  parser->header->has_void_bitmaps = (parser->autoclear & AUTOCLEAR_BITMAPS) == 0;
+  if (parser->header->has_void_bitmaps)
     return TRUE;
   if (!stm_image_file_read_at (parser->fd, parser->path, raw, sizeof raw, offset, error))
     return FALSE;

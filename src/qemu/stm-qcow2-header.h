@@ -24,7 +24,9 @@ typedef struct _StmQcow2Header
   char *backing_format; /* as written; NULL without */
   guint n_snapshots;    /* internal snapshots */
   guint64 snapshots_offset;
-  guint n_bitmaps; /* persistent bitmaps that are in force */
+  guint n_bitmaps;           /* persistent bitmaps that are in force */
+  gboolean has_void_bitmaps; /* bitmaps that are not: a writer that does not know them wrote, or one
+                              * that does was killed while it rewrote their directory */
   guint64 bitmaps_offset;
   guint64 bitmaps_length; /* of their directory, neither checked here */
   gboolean is_dirty;      /* reference counts were not written: a writer ended badly */

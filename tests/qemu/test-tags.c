@@ -277,6 +277,29 @@ test_remove_refused (ImageFixture *self, gconstpointer unused)
   tag_image_assert_tags (self, image, "twice* twice*");
 }
 
+/* A kill while QEMU rewrites the directory of bitmaps leaves them void, and qemu-img, when it opens
+ * such an image to repair it, writes a header without internal snapshots. */
+static void
+test_repair_keeps_tags (ImageFixture *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  g_autoptr (StmImage) image = tag_image_new (self, "disk");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *bytes = NULL;
+  gsize length;
+
+  tag_image_make_tag (self, image, "a");
+  RUN ("qemu-img", "bitmap", "--add", "-f", "qcow2", image->path, "b");
+  g_assert_true (g_file_get_contents (image->path, &bytes, &length, NULL));
+  bytes[95] = 0; /* the autoclear features: bit 0 says that the bitmaps are in force */
+  g_assert_true (g_file_set_contents (image->path, bytes, length, NULL));
+  stm_driver_repair_image (self->driver, image, self->policy, &error);
+  g_assert_no_error (error);
+  tag_image_assert_tags (self, image, "a*");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -296,6 +319,7 @@ main (int argc, char **argv)
     { "/qemu/tags/making-can-be-cancelled", test_cancelled },
     { "/qemu/tags/a-tag-is-removed", test_remove },
     { "/qemu/tags/of-two-tags-of-one-name-none-is-removed", test_remove_refused },
+    { "/qemu/tags/a-repair-keeps-them-when-bitmaps-are-void", test_repair_keeps_tags },
   };
 
   g_test_init (&argc, &argv, NULL);
