@@ -1,9 +1,10 @@
 /* Plans that all snapshots, or all checkpoints, of a domain are forgotten as one change.
  *
- * Called by the operation of that name, main loop. The images that the service made or may write
- * stay on record as hidden layers: a later deletion may merge them. The record of an image that the
- * service never writes goes when nothing that stays stands on it, so that redefining and forgetting
- * in turn does not pile up records. Costs by the number of moments and images.
+ * Called by the operation of that name, main loop. What a forgotten snapshot froze, and all below
+ * it, is somebody's from then on, who may redefine the snapshot or take the files elsewhere: it
+ * stays on record as an image that the service never writes and never removes. The record of such
+ * an image goes when nothing that stays stands on it, so that redefining and forgetting in turn
+ * does not pile up records. Costs by the number of moments and images.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -62,6 +63,43 @@ forget_images (const StmModel *model, const StmDomain *domain, StmMomentKind kin
     }
 }
 
+/* Stops where another walk came by. */
+static void
+protect_chain (const StmModel *model, const char *domain_id, const char *path, GHashTable *seen,
+               StmChange *change)
+{
+  const StmImage *image = path != NULL ? stm_model_get_image (model, domain_id, path) : NULL;
+
+  while (image != NULL && g_hash_table_add (seen, (char *) image->path))
+    {
+      StmImage init = *image;
+      g_autoptr (StmImage) protected = NULL;
+
+      init.origin = STM_IMAGE_BACKING;
+      protected = stm_image_new (&init);
+      if (image->origin != STM_IMAGE_BACKING)
+        stm_change_put_image (change, protected);
+      image = image->backing != NULL ? stm_model_get_image (model, domain_id, image->backing)
+                                     : NULL;
+    }
+}
+
+static void
+protect_frozen (const StmModel *model, const char *domain_id, GPtrArray *snapshots,
+                StmChange *change)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < snapshots->len; i++)
+    {
+      const StmMoment *snapshot = snapshots->pdata[i];
+
+      for (gsize j = 0; j < snapshot->n_disks; j++)
+        if (snapshot->disks[j].mode == STM_MODE_EXTERNAL)
+          protect_chain (model, domain_id, snapshot->disks[j].frozen, seen, change);
+    }
+}
+
 StmPlan *
 stm_plan_forget_all (const StmModel *model, const char *domain_id, StmMomentKind kind,
                      const StmPlanContext *context, GError **error)
@@ -82,6 +120,8 @@ stm_plan_forget_all (const StmModel *model, const char *domain_id, StmMomentKind
   if (kind == STM_MOMENT_SNAPSHOT && stm_tree_current (tree) != NULL)
     stm_change_set_current (plan->finish, NULL);
   forget_images (model, domain, kind, plan->finish);
+  if (kind == STM_MOMENT_SNAPSHOT)
+    protect_frozen (model, domain_id, moments, plan->finish);
 
   return g_steal_pointer (&plan);
 }

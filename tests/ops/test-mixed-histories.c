@@ -12,6 +12,7 @@
 #include "history.h"
 #include "stemma-error.h"
 #include "stm-request.h"
+#include "test-images.h"
 
 #define DEFAULT_HISTORIES 80
 #define MAX_STEPS 12
@@ -263,10 +264,47 @@ test_histories (void)
   g_assert_cmpuint (tally.n_measured, >, n);
 }
 
+static char *
+digest_two (const char *first, const char *second)
+{
+  g_autofree char *a = test_image_digest (first, "qcow2");
+  g_autofree char *b = test_image_digest (second, "qcow2");
+
+  return g_strconcat (a, " ", b, NULL);
+}
+
+/* Who forgets may redefine, or take the files elsewhere: what they froze stays theirs, whatever is
+ * made and deleted over it. */
+static void
+test_forgotten (void)
+{
+  History *self = history_begin (3);
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+
+  history_create (self, "first");
+  history_create (self, "second");
+  first = history_image (self, "first", 0);
+  second = history_image (self, "second", 0);
+  before = digest_two (first, second);
+  history_step (
+      self, &(LifeCommand){ .verb = LIFE_FORGET, .name = "", .scope = STM_MOMENT_SNAPSHOT }, -1);
+  history_create (self, "third");
+  history_create (self, "fourth");
+  history_step (self, &(LifeCommand){ .verb = LIFE_DELETE, .name = "third" }, -1);
+  history_step (self, &(LifeCommand){ .verb = LIFE_DELETE, .name = "fourth" }, -1);
+  after = digest_two (first, second);
+  g_assert_cmpstr (before, ==, after);
+  history_end (self);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ops/mixed-histories/bytes-and-bitmaps-are-as-the-model-says", test_histories);
+  g_test_add_func ("/ops/mixed-histories/what-was-forgotten-keeps-its-bytes", test_forgotten);
   return g_test_run ();
 }
