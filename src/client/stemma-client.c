@@ -136,7 +136,9 @@ end_call (GVariant *reply, GError *problem, GError **error)
   g_dbus_error_strip_remote_error (problem);
   if (g_error_matches (problem, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN)
       || g_error_matches (problem, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER))
-    g_prefix_error (&problem, "the service " STEMMA_BUS_NAME " is not there: ");
+    g_prefix_error (&problem,
+                    "the service " STEMMA_BUS_NAME " is not there; start stemmad, or install it "
+                    "so that the bus does: ");
   g_propagate_error (error, problem);
   return NULL;
 }
