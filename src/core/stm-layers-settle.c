@@ -394,6 +394,10 @@ report (const Settling *settling)
 
       if (stm_layer_is_hidden (layer) && layer->why_kept != NULL)
         stm_plan_add_kept (settling->plan, layer->image->path, layer->why_kept);
+      else if (layer->n_holders == 0 && !layer->is_gone && layer->image->origin == STM_IMAGE_BACKING
+               && layer->is_released)
+        stm_plan_add_kept (settling->plan, layer->image->path,
+                           "it was not made by this service, or its snapshots were forgotten once");
     }
 }
 

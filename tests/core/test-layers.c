@@ -208,7 +208,7 @@ static const struct
   { "a larger upper", larger_upper, COMMIT },
   { "a child of the upper that must not be written", foreign_child, STREAM },
   { "an upper that must not be written", foreign_upper, KEEP },
-  { "a lower that must not be written", foreign_lower, "" },
+  { "a lower that must not be written", foreign_lower, KEEP },
   { "an active image on top that was resized", resized_top, COMMIT },
 };
 
