@@ -238,8 +238,8 @@ read_libvirt (Client *client, const char *domain)
       const char *path;
 
       g_variant_get_child (paths, i, "&o", &path);
-      g_autoptr (GVariant) xml = call (client, path, "org.libvirt.DomainSnapshot", "GetXMLDesc",
-                                       g_variant_new ("(u)", 0));
+      g_variant_unref (call (client, path, "org.libvirt.DomainSnapshot", "GetXMLDesc",
+                             g_variant_new ("(u)", 0)));
     }
   return n;
 }

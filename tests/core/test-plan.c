@@ -294,11 +294,12 @@ static void
 spoil_bitmap_format (StmPlan *plan)
 {
   StmStep *step = plan->steps->pdata[STM_STEP_BITMAP];
-  StmImage raw = *step->image;
+  StmImage *image = step->image;
+  StmImage raw = *image;
 
   raw.format = "raw";
-  g_autoptr (StmImage) replaced = step->image;
   step->image = stm_image_new (&raw);
+  stm_image_unref (image);
 }
 
 static void
