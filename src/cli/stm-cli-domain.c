@@ -370,9 +370,10 @@ run_undefine (StmCliCall *call, GError **error)
     return stm_cli_plan_show (call, path, "Domain", "PlanUndefine",
                               g_variant_new ("(@a{sv})", options), error);
 
+  if (!may_undefine (call, path, options, error))
+    return FALSE;
   operation.arguments = g_variant_new ("(@a{sv})", options);
-  if (!may_undefine (call, path, options, error)
-      || !stm_cli_run_operation (call, &operation, &outcome, error))
+  if (!stm_cli_run_operation (call, &operation, &outcome, error))
     return FALSE;
   stm_cli_tell (call, path, call->words[0], &outcome, "Undefined '%s'", call->words[0]);
   return TRUE;

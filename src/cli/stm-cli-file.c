@@ -121,7 +121,8 @@ is_blank (const char *bytes, gsize length)
 static gboolean
 split_documents (GPtrArray *documents, GByteArray *bytes, const char *path, GError **error)
 {
-  const char *at = (const char *) bytes->data;
+  /* An empty file has no bytes to point at. */
+  const char *at = bytes->len > 0 ? (const char *) bytes->data : "";
   const char *end = at + bytes->len;
 
   while (at < end)
