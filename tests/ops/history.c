@@ -9,6 +9,8 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#define CLUSTER 65536 /* bytes */
+
 void
 history_run_tool (const char *const *argv)
 {
@@ -229,6 +231,45 @@ history_write (History *self, guint disk, gsize offset, gsize length, guint8 byt
   history_run_tool (argv);
   world_write (self->world, disk, offset, length, byte);
   g_string_append_printf (self->log, "# %s %s\n", write, source);
+}
+
+void
+history_write_somewhere (History *self)
+{
+  gsize offset = history_below (self, DISK_BYTES / CLUSTER) * CLUSTER;
+  gsize wanted = (1 + history_below (self, 3)) * CLUSTER / 2;
+  gsize length = MIN (wanted, DISK_BYTES - offset);
+
+  history_write (self, history_below (self, N_DISKS), offset, length,
+                 (guint8) (1 + history_below (self, 255)));
+}
+
+void
+history_choose_fault (History *self, LifeCommand *command, const char *operation, guint odds,
+                      char **out_phase)
+{
+  static const char *const phases[] = { "intent", "intent", "step-1", "step-2", "cleanup", "done" };
+
+  switch (history_below (self, odds))
+    {
+    case 0:
+      command->fault = FAULT_KILL_AT_PHASE;
+      *out_phase = g_strdup_printf ("%s:%s", operation,
+                                    phases[history_below (self, G_N_ELEMENTS (phases))]);
+      command->phase = *out_phase;
+      break;
+    case 1:
+      command->fault = FAULT_KILL_SERVICE;
+      command->delay = history_below (self, 120000);
+      break;
+    case 2:
+      command->fault = FAULT_KILL_ENDPOINT;
+      command->delay = history_below (self, 120000);
+      break;
+    default:
+      command->fault = FAULT_NONE;
+      break;
+    }
 }
 
 void

@@ -36,6 +36,13 @@ guint history_below (History *self, guint n); /* random, 0 to n - 1 */
 /* Writes on the active image of a disk with QEMU's own tool. */
 void history_write (History *self, guint disk, gsize offset, gsize length, guint8 byte);
 
+/* At random: a cluster or a part of some on one of the disks. */
+void history_write_somewhere (History *self);
+/* A fault for the command, in three of `odds` cases. `out_phase` holds a text of it, to be freed.
+ */
+void history_choose_fault (History *self, LifeCommand *command, const char *operation, guint odds,
+                           char **out_phase);
+
 /* Writes on both disks, then makes a snapshot. */
 void history_create (History *self, const char *name);
 /* root — a — b — c — (active, written)   and   a — c1 */

@@ -12,45 +12,6 @@
 
 #define DEFAULT_HISTORIES 120
 #define MAX_STEPS 9
-#define CLUSTER 65536
-
-static void
-write_somewhere (History *self)
-{
-  gsize offset = history_below (self, DISK_BYTES / CLUSTER) * CLUSTER;
-  gsize wanted = (1 + history_below (self, 3)) * CLUSTER / 2;
-  gsize length = MIN (wanted, DISK_BYTES - offset);
-
-  history_write (self, history_below (self, N_DISKS), offset, length,
-                 (guint8) (1 + history_below (self, 255)));
-}
-
-static void
-choose_fault (History *self, LifeCommand *command, const char *operation, char **phase)
-{
-  static const char *const phases[] = { "intent", "intent", "step-1", "step-2", "cleanup", "done" };
-
-  switch (history_below (self, 5))
-    {
-    case 0:
-      command->fault = FAULT_KILL_AT_PHASE;
-      *phase = g_strdup_printf ("%s:%s", operation,
-                                phases[history_below (self, G_N_ELEMENTS (phases))]);
-      command->phase = *phase;
-      break;
-    case 1:
-      command->fault = FAULT_KILL_SERVICE;
-      command->delay = history_below (self, 120000);
-      break;
-    case 2:
-      command->fault = FAULT_KILL_ENDPOINT;
-      command->delay = history_below (self, 120000);
-      break;
-    default:
-      command->fault = FAULT_NONE;
-      break;
-    }
-}
 
 static void
 create_snapshot (History *self)
@@ -61,7 +22,7 @@ create_snapshot (History *self)
 
   if (history_below (self, 5) == 0)
     command.disk = history_below (self, 2) == 0 ? "vda" : "vdb";
-  choose_fault (self, &command, "create", &phase);
+  history_choose_fault (self, &command, "create", 5, &phase);
   history_step (self, &command, -1);
 }
 
@@ -79,7 +40,7 @@ revert_to_one (History *self)
   if (choice == 0)
     command.keep = keep = g_strdup_printf ("k%u", ++self->n_names);
   command.discards = choice == 1;
-  choose_fault (self, &command, "revert", &phase);
+  history_choose_fault (self, &command, "revert", 5, &phase);
   if (choice == 2 && world_loses (self->world, name))
     {
       command.fault = FAULT_NONE;
@@ -101,7 +62,7 @@ delete_one (History *self)
   if (name == NULL)
     return;
   command.scope = (int) (history_below (self, 4) < 2 ? 0 : history_below (self, 3));
-  choose_fault (self, &command, "delete", &phase);
+  history_choose_fault (self, &command, "delete", 5, &phase);
   history_step (self, &command, -1);
 }
 
@@ -114,7 +75,7 @@ run_history (guint32 seed)
   for (guint i = 0; i < n_steps; i++)
     {
       if (history_below (self, 3) != 0)
-        write_somewhere (self);
+        history_write_somewhere (self);
       switch (history_below (self, 7))
         {
         case 0:

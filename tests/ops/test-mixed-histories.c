@@ -16,7 +16,6 @@
 
 #define DEFAULT_HISTORIES 80
 #define MAX_STEPS 12
-#define CLUSTER 65536
 
 /* What a revert may be refused with besides: the rules on tags under overlays, and on bitmaps. */
 static const int no_revert[] = { STEMMA_ERROR_HAS_MOMENTS,   STEMMA_ERROR_IN_USE,
@@ -32,44 +31,6 @@ typedef struct
   guint n_internal_reverts;
   guint n_measured;
 } Tally;
-
-static void
-write_somewhere (History *self)
-{
-  gsize offset = history_below (self, DISK_BYTES / CLUSTER) * CLUSTER;
-  gsize wanted = (1 + history_below (self, 3)) * CLUSTER / 2;
-  gsize length = MIN (wanted, DISK_BYTES - offset);
-
-  history_write (self, history_below (self, N_DISKS), offset, length,
-                 (guint8) (1 + history_below (self, 255)));
-}
-
-static void
-choose_fault (History *self, LifeCommand *command, const char *operation, char **phase)
-{
-  static const char *const phases[] = { "intent", "step-1", "step-2", "cleanup", "done" };
-
-  switch (history_below (self, 8))
-    {
-    case 0:
-      command->fault = FAULT_KILL_AT_PHASE;
-      *phase = g_strdup_printf ("%s:%s", operation,
-                                phases[history_below (self, G_N_ELEMENTS (phases))]);
-      command->phase = *phase;
-      break;
-    case 1:
-      command->fault = FAULT_KILL_SERVICE;
-      command->delay = history_below (self, 120000);
-      break;
-    case 2:
-      command->fault = FAULT_KILL_ENDPOINT;
-      command->delay = history_below (self, 120000);
-      break;
-    default:
-      command->fault = FAULT_NONE;
-      break;
-    }
-}
 
 static void
 step (History *self, const LifeCommand *command, const int *allowed_errors, Tally *tally)
@@ -100,7 +61,7 @@ create_snapshot (History *self, Tally *tally)
     }
   if (history_below (self, 4) == 0)
     command.checkpoint = checkpoint = g_strdup_printf ("c%u", self->n_names);
-  choose_fault (self, &command, "create", &phase);
+  history_choose_fault (self, &command, "create", 8, &phase);
   step (self, &command, command.checkpoint != NULL ? no_checkpoint : nothing, tally);
 }
 
@@ -128,7 +89,7 @@ revert_to_one (History *self, Tally *tally)
   if (choice == 0)
     command.keep = keep = g_strdup_printf ("k%u", ++self->n_names);
   command.discards = choice == 1;
-  choose_fault (self, &command, "revert", &phase);
+  history_choose_fault (self, &command, "revert", 8, &phase);
   if (choice == 2 && world_loses (self->world, name))
     {
       command.fault = FAULT_NONE;
@@ -152,7 +113,7 @@ delete_one (History *self, Tally *tally)
   if (name == NULL)
     return;
   command.scope = (int) (history_below (self, 4) < 2 ? 0 : history_below (self, 3));
-  choose_fault (self, &command, "delete", &phase);
+  history_choose_fault (self, &command, "delete", 8, &phase);
   step (self, &command, nothing, tally);
 }
 
@@ -165,7 +126,7 @@ create_checkpoint (History *self, Tally *tally)
 
   if (history_below (self, 4) == 0)
     command.disk = history_below (self, 2) == 0 ? "vda" : "vdb";
-  choose_fault (self, &command, "create-checkpoint", &phase);
+  history_choose_fault (self, &command, "create-checkpoint", 8, &phase);
   step (self, &command, no_checkpoint, tally);
 }
 
@@ -178,7 +139,7 @@ delete_checkpoint (History *self, Tally *tally)
 
   if (name == NULL)
     return;
-  choose_fault (self, &command, "delete-checkpoint", &phase);
+  history_choose_fault (self, &command, "delete-checkpoint", 8, &phase);
   step (self, &command, nothing, tally);
 }
 
@@ -196,7 +157,7 @@ static void
 take_step (History *self, Tally *tally)
 {
   if (history_below (self, 3) != 0)
-    write_somewhere (self);
+    history_write_somewhere (self);
   switch (history_below (self, 12))
     {
     case 0:
