@@ -354,7 +354,7 @@ take_bitmap (const Alignment *self, const char *target, StmRedefinedDisk *disk)
     }
   disk->frozen = present != NULL ? present->source : NULL;
   disk->format = disk->frozen != NULL ? present->format : NULL;
-  disk->health = disk->frozen != NULL ? STM_HEALTH_OK : STM_HEALTH_MISSING;
+  disk->health = disk->frozen != NULL ? STM_HEALTH_UNKNOWN : STM_HEALTH_MISSING;
 }
 
 static gboolean

@@ -268,12 +268,6 @@ world_apply (World *self, const LifeCommand *command)
     case LIFE_FORGET:
       forget (self, command->scope);
       break;
-    case LIFE_REDEFINE:
-      /* Without a look at the images a checkpoint is recorded as begun in the active one, and may
-       * be said to be out of reach where its bitmap still is. */
-      if (command->scope == STM_MOMENT_CHECKPOINT)
-        world_shake (self);
-      break;
     case LIFE_REVERT:
       revert (self, command);
       break;
