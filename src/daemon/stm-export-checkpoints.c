@@ -18,6 +18,7 @@ struct _StmExportCheckpoints
   StemmaCheckpointsSkeleton parent_instance;
 
   StmMomentScope scope;
+  StmListPages *pages;
 };
 
 static void stm_export_checkpoints_iface_init (StemmaCheckpointsIface *iface);
@@ -40,6 +41,7 @@ stm_export_checkpoints_new (StmRegistry *registry, StmGate *gate, const char *do
 
   stm_moment_scope_init (&self->scope, registry, domain_id, STM_MOMENT_CHECKPOINT,
                          /* moment_id= */ NULL);
+  self->pages = stm_list_pages_new ();
   stm_gate_attach (gate, G_DBUS_INTERFACE_SKELETON (self), describe);
   stm_export_checkpoints_update (self);
   return self;
@@ -53,6 +55,7 @@ stm_export_checkpoints_update (StmExportCheckpoints *self)
   const char *leaf = stm_model_lone_leaf (model, self->scope.domain_id, /* out_n_leaves= */ NULL);
   g_autofree char *path = stm_moment_scope_path_of (&self->scope, leaf);
 
+  stm_list_pages_forget (self->pages);
   stemma_checkpoints_set_leaf (checkpoints, path);
   stemma_checkpoints_set_count (checkpoints,
                                 stm_tree_count (stm_moment_scope_get_tree (&self->scope)));
@@ -207,21 +210,27 @@ handle_find (StemmaCheckpoints *checkpoints, GDBusMethodInvocation *invocation, 
 static gboolean
 handle_list (StemmaCheckpoints *checkpoints, GDBusMethodInvocation *invocation, GVariant *options)
 {
-  return stm_moments_list (&STM_EXPORT_CHECKPOINTS (checkpoints)->scope, invocation, options);
+  StmExportCheckpoints *self = STM_EXPORT_CHECKPOINTS (checkpoints);
+
+  return stm_moments_list (&self->scope, self->pages, invocation, options);
 }
 
 static gboolean
 handle_list_properties (StemmaCheckpoints *checkpoints, GDBusMethodInvocation *invocation,
                         GVariant *options)
 {
-  return stm_moments_list_properties (&STM_EXPORT_CHECKPOINTS (checkpoints)->scope, invocation,
-                                      options);
+  StmExportCheckpoints *self = STM_EXPORT_CHECKPOINTS (checkpoints);
+
+  return stm_moments_list_properties (&self->scope, self->pages, invocation, options);
 }
 
 static void
 stm_export_checkpoints_finalize (GObject *object)
 {
-  stm_moment_scope_clear (&STM_EXPORT_CHECKPOINTS (object)->scope);
+  StmExportCheckpoints *self = STM_EXPORT_CHECKPOINTS (object);
+
+  stm_moment_scope_clear (&self->scope);
+  stm_list_pages_free (self->pages);
   G_OBJECT_CLASS (stm_export_checkpoints_parent_class)->finalize (object);
 }
 

@@ -20,6 +20,7 @@ struct _StmExportSnapshots
   StemmaSnapshotsSkeleton parent_instance;
 
   StmMomentScope scope;
+  StmListPages *pages;
 };
 
 static void stm_export_snapshots_iface_init (StemmaSnapshotsIface *iface);
@@ -45,6 +46,7 @@ stm_export_snapshots_new (StmRegistry *registry, StmGate *gate, const char *doma
 
   stm_moment_scope_init (&self->scope, registry, domain_id, STM_MOMENT_SNAPSHOT,
                          /* moment_id= */ NULL);
+  self->pages = stm_list_pages_new ();
   stm_gate_attach (gate, G_DBUS_INTERFACE_SKELETON (self), describe);
   stm_export_snapshots_update (self);
   return self;
@@ -57,6 +59,7 @@ stm_export_snapshots_update (StmExportSnapshots *self)
   const StmTree *tree = stm_moment_scope_get_tree (&self->scope);
   g_autofree char *current = stm_moment_scope_path_of (&self->scope, stm_tree_current (tree));
 
+  stm_list_pages_forget (self->pages);
   stemma_snapshots_set_current (snapshots, current);
   stemma_snapshots_set_count (snapshots, stm_tree_count (tree));
 }
@@ -226,21 +229,27 @@ handle_find (StemmaSnapshots *snapshots, GDBusMethodInvocation *invocation, cons
 static gboolean
 handle_list (StemmaSnapshots *snapshots, GDBusMethodInvocation *invocation, GVariant *options)
 {
-  return stm_moments_list (&STM_EXPORT_SNAPSHOTS (snapshots)->scope, invocation, options);
+  StmExportSnapshots *self = STM_EXPORT_SNAPSHOTS (snapshots);
+
+  return stm_moments_list (&self->scope, self->pages, invocation, options);
 }
 
 static gboolean
 handle_list_properties (StemmaSnapshots *snapshots, GDBusMethodInvocation *invocation,
                         GVariant *options)
 {
-  return stm_moments_list_properties (&STM_EXPORT_SNAPSHOTS (snapshots)->scope, invocation,
-                                      options);
+  StmExportSnapshots *self = STM_EXPORT_SNAPSHOTS (snapshots);
+
+  return stm_moments_list_properties (&self->scope, self->pages, invocation, options);
 }
 
 static void
 stm_export_snapshots_finalize (GObject *object)
 {
-  stm_moment_scope_clear (&STM_EXPORT_SNAPSHOTS (object)->scope);
+  StmExportSnapshots *self = STM_EXPORT_SNAPSHOTS (object);
+
+  stm_moment_scope_clear (&self->scope);
+  stm_list_pages_free (self->pages);
   G_OBJECT_CLASS (stm_export_snapshots_parent_class)->finalize (object);
 }
 

@@ -10,7 +10,6 @@
 #include "stm-moment-view.h"
 #include "stm-object-path.h"
 #include "stm-options.h"
-#include "stm-snapshot-list.h"
 #include "stm-wire-size.h"
 
 #define MAX_STATES 16
@@ -112,7 +111,7 @@ take_kind (const StmMomentScope *scope, StmOptions *options, StmListFilter *filt
 }
 
 static GPtrArray *
-read_list (const StmMomentScope *scope, GVariant *arg_options, GError **error)
+read_list (const StmMomentScope *scope, StmListPages *pages, GVariant *arg_options, GError **error)
 {
   g_autoptr (StmOptions) options = stm_options_new (arg_options);
   const char *from = stm_options_take_object_path (options, "from");
@@ -133,7 +132,7 @@ read_list (const StmMomentScope *scope, GVariant *arg_options, GError **error)
       || !check_list (scope, &filter, error))
     return NULL;
 
-  return stm_snapshot_list (stm_moment_scope_get_tree (scope), &filter, error);
+  return stm_list_pages_read (pages, stm_moment_scope_get_tree (scope), &filter, error);
 }
 
 /* Ends the array as a reply, or refuses it when no message holds it. */
@@ -158,10 +157,11 @@ answer_list (const StmMomentScope *scope, GDBusMethodInvocation *invocation, GVa
 }
 
 gboolean
-stm_moments_list (const StmMomentScope *scope, GDBusMethodInvocation *invocation, GVariant *options)
+stm_moments_list (const StmMomentScope *scope, StmListPages *pages,
+                  GDBusMethodInvocation *invocation, GVariant *options)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) list = read_list (scope, options, &error);
+  g_autoptr (GPtrArray) list = read_list (scope, pages, options, &error);
   GVariantBuilder paths;
   gsize end = 0;
 
@@ -196,11 +196,11 @@ make_item (const StmMomentScope *scope, StmEntryCache *cache, const char *domain
 }
 
 gboolean
-stm_moments_list_properties (const StmMomentScope *scope, GDBusMethodInvocation *invocation,
-                             GVariant *options)
+stm_moments_list_properties (const StmMomentScope *scope, StmListPages *pages,
+                             GDBusMethodInvocation *invocation, GVariant *options)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) list = read_list (scope, options, &error);
+  g_autoptr (GPtrArray) list = read_list (scope, pages, options, &error);
   g_autofree char *domain_path = stm_object_path_of_domain (scope->domain_id);
   g_autoptr (StmEntryCache) cache = stm_entry_cache_new ();
   GVariantBuilder items;

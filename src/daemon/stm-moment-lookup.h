@@ -7,13 +7,14 @@
  */
 #pragma once
 
+#include "stm-list-pages.h"
 #include "stm-moment-scope.h"
 
 gboolean stm_moments_find (const StmMomentScope *scope, GDBusMethodInvocation *invocation,
                            const char *name, GVariant *options);
-gboolean stm_moments_list (const StmMomentScope *scope, GDBusMethodInvocation *invocation,
-                           GVariant *options);
-gboolean stm_moments_list_properties (const StmMomentScope *scope,
+gboolean stm_moments_list (const StmMomentScope *scope, StmListPages *pages,
+                           GDBusMethodInvocation *invocation, GVariant *options);
+gboolean stm_moments_list_properties (const StmMomentScope *scope, StmListPages *pages,
                                       GDBusMethodInvocation *invocation, GVariant *options);
 
 /* The id in an option that names a moment of the scope; NULL for a NULL path. NOT_FOUND. */

@@ -7,6 +7,12 @@
 
 #include "stemma-error.h"
 
+struct _StmSnapshotOrder
+{
+  GPtrArray *scope; /* StmMoment */
+  guint next;       /* behind the last one that was given */
+};
+
 static const char *const location_words[] = { "any", "internal", "external", "mixed", NULL };
 
 StmLocation
@@ -79,35 +85,10 @@ matches (const StmTree *tree, const StmListFilter *filter, const StmMoment *mome
          || filter->location == stm_moment_get_location (moment);
 }
 
-/* Where the list begins: behind `after`. */
-static gboolean
-find_start (const StmListFilter *filter, GPtrArray *scope, guint *out_start, GError **error)
+StmSnapshotOrder *
+stm_snapshot_order_new (const StmTree *tree, const StmListFilter *filter, GError **error)
 {
-  *out_start = 0;
-  if (filter->after == NULL)
-    return TRUE;
-
-  for (guint i = 0; i < scope->len; i++)
-    {
-      const StmMoment *moment = g_ptr_array_index (scope, i);
-
-      if (g_str_equal (moment->id, filter->after))
-        {
-          *out_start = i + 1;
-          return TRUE;
-        }
-    }
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
-               "option 'after': %s is not in this list; it may have been deleted", filter->after);
-  return FALSE;
-}
-
-GPtrArray *
-stm_snapshot_list (const StmTree *tree, const StmListFilter *filter, GError **error)
-{
-  g_autoptr (GPtrArray) scope = NULL;
-  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
-  guint start = 0;
+  StmSnapshotOrder *self = NULL;
 
   if (filter->from != NULL && stm_tree_get (tree, filter->from) == NULL)
     {
@@ -116,15 +97,76 @@ stm_snapshot_list (const StmTree *tree, const StmListFilter *filter, GError **er
       return NULL;
     }
 
-  scope = list_scope (tree, filter);
-  if (!find_start (filter, scope, &start, error))
+  self = g_new0 (StmSnapshotOrder, 1);
+  self->scope = list_scope (tree, filter);
+  return self;
+}
+
+void
+stm_snapshot_order_free (StmSnapshotOrder *self)
+{
+  if (self == NULL)
+    return;
+
+  g_ptr_array_unref (self->scope);
+  g_free (self);
+}
+
+static gboolean
+is_at (StmSnapshotOrder *self, guint place, const char *id)
+{
+  const StmMoment *moment = g_ptr_array_index (self->scope, place);
+
+  return g_str_equal (moment->id, id);
+}
+
+/* Where the list begins: behind `after`. */
+static gboolean
+find_start (StmSnapshotOrder *self, const char *after, guint *out_start, GError **error)
+{
+  *out_start = 0;
+  if (after == NULL)
+    return TRUE;
+
+  *out_start = self->next;
+  if (self->next > 0 && is_at (self, self->next - 1, after))
+    return TRUE;
+  for (guint i = 0; i < self->scope->len; i++)
+    {
+      *out_start = i + 1;
+      if (is_at (self, i, after))
+        return TRUE;
+    }
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
+               "option 'after': %s is not in this list; it may have been deleted", after);
+  return FALSE;
+}
+
+GPtrArray *
+stm_snapshot_order_pick (StmSnapshotOrder *self, const StmTree *tree, const StmListFilter *filter,
+                         GError **error)
+{
+  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
+  guint start = 0;
+
+  if (!find_start (self, filter->after, &start, error))
     return NULL;
-  for (guint i = start; i < scope->len; i++)
+  for (guint i = start; i < self->scope->len; i++)
     {
       if (filter->limit > 0 && list->len == filter->limit)
         break;
-      if (matches (tree, filter, g_ptr_array_index (scope, i)))
-        g_ptr_array_add (list, stm_moment_ref (g_ptr_array_index (scope, i)));
+      if (!matches (tree, filter, g_ptr_array_index (self->scope, i)))
+        continue;
+      g_ptr_array_add (list, stm_moment_ref (g_ptr_array_index (self->scope, i)));
+      self->next = i + 1;
     }
   return g_steal_pointer (&list);
+}
+
+GPtrArray *
+stm_snapshot_list (const StmTree *tree, const StmListFilter *filter, GError **error)
+{
+  g_autoptr (StmSnapshotOrder) order = stm_snapshot_order_new (tree, filter, error);
+
+  return order == NULL ? NULL : stm_snapshot_order_pick (order, tree, filter, error);
 }

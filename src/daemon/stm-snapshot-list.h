@@ -33,9 +33,25 @@ typedef struct
   guint limit;       /* 0: none */
 } StmListFilter;
 
-/* StmMoment, referenced. NOT_FOUND when `from` is not in the tree or `after` not in the list. */
+/* What a filter puts in question, in its order, whatever it picks of that. */
+typedef struct _StmSnapshotOrder StmSnapshotOrder;
+
+/* NOT_FOUND when `from` is not in the tree. */
+StmSnapshotOrder *
+stm_snapshot_order_new (const StmTree *tree, const StmListFilter *filter, GError **error);
+void stm_snapshot_order_free (StmSnapshotOrder *self);
+
+/* StmMoment, referenced; the tree is the same still, and so are `from`, `takes_descendants` and
+ * `order`. NOT_FOUND when `after` is not in the list. What follows the last one that was given is
+ * found at once. */
+GPtrArray *stm_snapshot_order_pick (StmSnapshotOrder *self, const StmTree *tree,
+                                    const StmListFilter *filter, GError **error);
+
+/* Both at once. */
 GPtrArray *stm_snapshot_list (const StmTree *tree, const StmListFilter *filter, GError **error);
 
 /* Where the disks of a snapshot have their states, and it its memory; EXTERNAL when it has none. */
 StmLocation stm_moment_get_location (const StmMoment *moment);
 const char *stm_location_to_word (StmLocation location);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmSnapshotOrder, stm_snapshot_order_free)

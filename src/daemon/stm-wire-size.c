@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+/* Up to here what is put together stays a tree of values: it takes five times the room, but GDBus
+ * writes it twice as fast. */
+#define PACK_FROM ((gsize) 2 * 1024 * 1024)
+
 static gsize
 align (gsize at, gsize boundary)
 {
@@ -98,6 +102,7 @@ stm_wire_pack (GVariant *value, gsize start)
   gsize end = stm_wire_end (value, start);
 
   /* Has GLib replace the tree by its bytes; the walk above is faster on the tree. */
-  g_variant_get_data (value);
+  if (end > PACK_FROM)
+    g_variant_get_data (value);
   return end;
 }

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stemma-error.h"
+#include "stm-list-pages.h"
 #include "stm-object-path.h"
-#include "stm-snapshot-list.h"
 
 /* The ids are 32 digits; one letter tells them apart. */
 #define ID(letter) "0000000000000000000000000000000" letter
@@ -56,6 +56,17 @@ make_tree (void)
   return tree;
 }
 
+static void
+add_letters (GString *letters, GPtrArray *found)
+{
+  for (guint i = 0; i < found->len; i++)
+    {
+      const StmMoment *moment = g_ptr_array_index (found, i);
+
+      g_string_append (letters, moment->id + 31);
+    }
+}
+
 static char *
 list (const StmListFilter *filter)
 {
@@ -65,13 +76,70 @@ list (const StmListFilter *filter)
   GString *letters = g_string_new (NULL);
 
   g_assert_no_error (error);
-  for (guint i = 0; i < found->len; i++)
-    {
-      const StmMoment *moment = g_ptr_array_index (found, i);
-
-      g_string_append (letters, moment->id + 31);
-    }
+  add_letters (letters, found);
   return g_string_free (letters, FALSE);
+}
+
+/* All pages of a list. Between them another list is read, so that what is kept is not what the next
+ * page needs, when `is_disturbed`. */
+static char *
+list_in_pages (StmListPages *pages, const StmListFilter *filter, guint limit, gboolean is_disturbed)
+{
+  g_autoptr (StmTree) tree = make_tree ();
+  const StmListFilter other = { .from = ID ("a"), .limit = 1 };
+  StmListFilter part = *filter;
+  GString *letters = g_string_new (NULL);
+  g_autofree char *after = NULL;
+  guint n_found = 0;
+
+  part.limit = limit;
+  do
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GPtrArray) page = stm_list_pages_read (pages, tree, &part, &error);
+
+      g_assert_no_error (error);
+      add_letters (letters, page);
+      n_found = page->len;
+      g_assert_cmpuint (n_found, <=, limit);
+      if (n_found == 0)
+        break;
+      g_free (after);
+      after = g_strdup (((const StmMoment *) g_ptr_array_index (page, n_found - 1))->id);
+      part.after = after;
+      if (is_disturbed)
+        g_ptr_array_unref (stm_list_pages_read (pages, tree, &other, NULL));
+    }
+  while (n_found == limit);
+  stm_list_pages_forget (pages);
+  return g_string_free (letters, FALSE);
+}
+
+static void
+test_pages (void)
+{
+  const StmListFilter filters[] = {
+    { 0 },
+    { .order = STM_ORDER_TOPOLOGICAL },
+    { .leaves_only = TRUE },
+    { .from = ID ("a"), .takes_descendants = TRUE },
+    { .after = ID ("a") },
+  };
+  g_autoptr (StmListPages) pages = stm_list_pages_new ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (filters); i++)
+    {
+      g_autofree char *whole = list (&filters[i]);
+
+      for (guint limit = 1; limit <= 6; limit++)
+        {
+          g_autofree char *plain = list_in_pages (pages, &filters[i], limit, FALSE);
+          g_autofree char *disturbed = list_in_pages (pages, &filters[i], limit, TRUE);
+
+          g_assert_cmpstr (plain, ==, whole);
+          g_assert_cmpstr (disturbed, ==, whole);
+        }
+    }
 }
 
 static void
@@ -198,6 +266,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/daemon/list/filters-and-orders-combine", test_filters);
+  g_test_add_func ("/daemon/list/pages-are-the-whole-list", test_pages);
   g_test_add_func ("/daemon/list/what-is-not-in-the-list-is-not-found", test_unknown);
   g_test_add_func ("/daemon/list/location-is-that-of-disks-and-memory", test_locations);
   g_test_add_func ("/daemon/paths/different-targets-have-different-paths", test_paths);
