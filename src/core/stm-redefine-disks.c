@@ -334,41 +334,82 @@ has_bitmap (const View *view, const StmMomentDocument *document, const StmDocume
   return !view->is_empty && !disk->is_read_only && !disk->is_transient;
 }
 
-/* A bitmap begins in the image of today, where the record has not seen it begin in one before; that
- * of a disk that is not there any more is gone with it. */
-static void
-take_bitmap (const Alignment *self, const char *target, StmRedefinedDisk *disk)
+/* The disk in the checkpoint that is replaced, when it has a bitmap there. */
+static const StmMomentDisk *
+find_recorded_bitmap (const Alignment *self, const char *target)
 {
   const StmMoment *existing = self->redefined->existing;
-  const StmMomentDisk *recorded = existing != NULL ? stm_moment_find_disk (existing, target) : NULL;
-  const StmDisk *present = stm_domain_find_disk (self->redefinition->domain, target);
+  const StmMomentDisk *disk = existing != NULL ? stm_moment_find_disk (existing, target) : NULL;
+
+  return disk != NULL && disk->mode == STM_MODE_BITMAP && disk->bitmap != NULL ? disk : NULL;
+}
+
+/* libvirt names a bitmap after its checkpoint; the service may have had to choose another name, and
+ * a document that tells of none leaves that as it is. */
+static const char *
+choose_bitmap (const Alignment *self, const StmDocumentDisk *written, const StmMomentDisk *recorded)
+{
+  if (written != NULL && written->bitmap != NULL)
+    return written->bitmap;
+
+  return recorded != NULL ? recorded->bitmap : self->redefined->document->name;
+}
+
+/* With another bitmap on record nobody would know of the old one, which goes on recording in the
+ * images; only who has seen the other there takes it instead. */
+static gboolean
+check_bitmap (const Alignment *self, const StmMomentDisk *recorded, const char *bitmap,
+              gboolean is_present, GError **error)
+{
+  g_autofree char *why = NULL;
+
+  if (recorded == NULL || strcmp (recorded->bitmap, bitmap) == 0
+      || (self->redefinition->validates && is_present))
+    return TRUE;
+
+  why = g_strdup_printf ("its bitmap is '%s' by the record, and '%s' by the document: say "
+                         "bitmap='%s', or delete the checkpoint with metadata-only first%s",
+                         recorded->bitmap, bitmap, recorded->bitmap,
+                         is_present ? ", or ask with validate for a look at the images" : "");
+  return refuse (recorded->target, STEMMA_ERROR_INVALID_ARGUMENT, why, error);
+}
+
+/* A bitmap begins in the image of today, where the record has not seen it begin in one before; that
+ * of a disk that is not there any more is gone with it. */
+static gboolean
+take_bitmap (const Alignment *self, const StmDocumentDisk *written, StmRedefinedDisk *disk,
+             GError **error)
+{
+  const StmMomentDisk *recorded = find_recorded_bitmap (self, disk->target);
+  const StmDisk *present = stm_domain_find_disk (self->redefinition->domain, disk->target);
+  gboolean is_present = present != NULL && present->source != NULL;
 
   disk->mode = STM_MODE_BITMAP;
-  if (recorded != NULL && recorded->mode == STM_MODE_BITMAP && recorded->frozen != NULL
-      && strcmp (recorded->bitmap, disk->bitmap) == 0)
+  disk->bitmap = choose_bitmap (self, written, recorded);
+  if (!check_bitmap (self, recorded, disk->bitmap, is_present, error))
+    return FALSE;
+  if (recorded != NULL && recorded->frozen != NULL && strcmp (recorded->bitmap, disk->bitmap) == 0)
     {
       disk->frozen = recorded->frozen;
       disk->format = recorded->format;
-      disk->health = existing->health;
-      return;
+      disk->health = self->redefined->existing->health;
+      return TRUE;
     }
-  disk->frozen = present != NULL ? present->source : NULL;
-  disk->format = disk->frozen != NULL ? present->format : NULL;
-  disk->health = disk->frozen != NULL ? STM_HEALTH_UNKNOWN : STM_HEALTH_MISSING;
+  disk->frozen = is_present ? present->source : NULL;
+  disk->format = is_present ? present->format : NULL;
+  disk->health = is_present ? STM_HEALTH_UNKNOWN : STM_HEALTH_MISSING;
+  return TRUE;
 }
 
 static gboolean
 add_checkpoint_disk (Alignment *self, const View *view, const StmDocumentDisk *written,
                      GError **error)
 {
-  const StmMomentDocument *document = self->redefined->document;
   StmRedefinedDisk disk = { .target = view->target, .mode = STM_MODE_NONE };
 
-  if (has_bitmap (view, document, written))
-    {
-      disk.bitmap = written != NULL && written->bitmap != NULL ? written->bitmap : document->name;
-      take_bitmap (self, view->target, &disk);
-    }
+  if (has_bitmap (view, self->redefined->document, written)
+      && !take_bitmap (self, written, &disk, error))
+    return FALSE;
   if (disk.frozen != NULL && g_strcmp0 (disk.format, "qcow2") != 0)
     return refuse (view->target, STEMMA_ERROR_INVALID_XML,
                    "its image is not qcow2, and so has no bitmap: say checkpoint='no'", error);

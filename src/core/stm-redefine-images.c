@@ -153,6 +153,19 @@ declare (const StmRedefinedDisk *disk)
   return declared;
 }
 
+/* The driver takes the word of who declares an image, wherever a link leads, and lets what it
+ * stands on lie beside it; here the rule for all paths holds. */
+static gboolean
+check_paths (const GPtrArray *chain, gsize n_declared, const StmPathPolicy *policy, GError **error)
+{
+  for (guint i = 0; i < chain->len; i++)
+    if ((i == 0 || i >= n_declared)
+        && !stm_path_policy_check (policy, ((StmImage *) chain->pdata[i])->path, error))
+      return FALSE;
+
+  return TRUE;
+}
+
 static GPtrArray *
 walk (const StmRedefinedDisk *disk, StmDriver *driver, const StmPathPolicy *policy,
       GCancellable *cancellable, GError **error)
@@ -169,11 +182,24 @@ walk (const StmRedefinedDisk *disk, StmDriver *driver, const StmPathPolicy *poli
     .policy = policy,
   };
 
-  /* The driver takes the word of who declares an image; here the rule for all paths holds. */
+  /* No file is opened before its path is allowed. */
   if (!stm_path_policy_check (policy, disk->unknown, error))
     return NULL;
 
-  return stm_driver_walk_chain (driver, &request, cancellable, error);
+  g_autoptr (GPtrArray) chain = stm_driver_walk_chain (driver, &request, cancellable, error);
+  if (chain == NULL || !check_paths (chain, declared->len, policy, error))
+    return NULL;
+
+  return g_steal_pointer (&chain);
+}
+
+/* Files may be missing, or not to be read today; no record is made of what DefineDomain would not
+ * take in either: an image out of the allowed directories, or a header that leads out of them. */
+static gboolean
+ends_call (const GError *problem)
+{
+  return g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_CANCELLED)
+         || g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
 }
 
 /* FALSE only when the call has to end. */
@@ -190,7 +216,7 @@ look_at (StmRedefinition *self, const StmRedefinedDisk *disk, StmDriver *driver,
   chain = walk (disk, driver, policy, cancellable, &problem);
   if (chain == NULL)
     {
-      if (self->validates || g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_CANCELLED))
+      if (self->validates || ends_call (problem))
         {
           g_propagate_prefixed_error (error, g_steal_pointer (&problem),
                                       "image %s: ", disk->unknown);
@@ -201,6 +227,8 @@ look_at (StmRedefinition *self, const StmRedefinedDisk *disk, StmDriver *driver,
     }
   for (guint i = 0; i < chain->len; i++)
     keep_looked (self, ((StmImage *) chain->pdata[i])->path, chain->pdata[i], NULL);
+  /* It may be named by a link. */
+  keep_looked (self, disk->unknown, chain->pdata[0], NULL);
 
   return TRUE;
 }
@@ -300,19 +328,32 @@ next_index (Recorder *self, const char *target)
   return next;
 }
 
-/* One that a machine writes to cannot hold a state. */
+/* What a machine writes to holds no state that stays, nor does what stands on it; the machine of
+ * the snapshot is no exception: it went on in the overlay. */
 static gboolean
-check_writers (Recorder *self, const char *path, GError **error)
+check_writers (const Recorder *self, const StmRedefinedDisk *disk, const char *path, GError **error)
 {
-  return stm_planner_check_writers (self->redefinition->model, self->redefinition->domain->id,
-                                    /* target= */ NULL, path, error);
+  g_autoptr (GError) problem = NULL;
+
+  if (stm_planner_check_writers (self->redefinition->model, self->redefinition->domain->id,
+                                 /* target= */ NULL, path, &problem))
+    return TRUE;
+
+  g_set_error (error, problem->domain, problem->code,
+               "%s, such as %s%s, with DefineDomain, or give the document the <domain> of then, or "
+               "leave it out",
+               problem->message,
+               disk->overlay != NULL ? "the overlay " : "the overlay that it went on in",
+               disk->overlay != NULL ? disk->overlay : "");
+  return FALSE;
 }
 
-/* The image and those below it as far as they are not on record. */
+/* The image and those below it as far as they are not on record, and what the lowest stands on. */
 static gboolean
-record_chain (Recorder *self, const char *target, const StmImage *image, GError **error)
+record_chain (Recorder *self, const StmRedefinedDisk *disk, const StmImage *image, GError **error)
 {
   StmRedefinition *redefinition = self->redefinition;
+  const gboolean is_new = get_record (redefinition, image->path) == NULL;
 
   while (image != NULL && get_record (redefinition, image->path) == NULL
          && !g_hash_table_contains (self->recorded, image->path))
@@ -322,11 +363,11 @@ record_chain (Recorder *self, const char *target, const StmImage *image, GError 
                                   : NULL;
       StmImage init = *image;
 
-      if (!check_writers (self, image->path, error))
+      if (!check_writers (self, disk, image->path, error))
         return FALSE;
-      g_hash_table_insert (self->recorded, (char *) image->path, (char *) target);
-      init.target = target;
-      init.index = next_index (self, target);
+      g_hash_table_insert (self->recorded, (char *) image->path, (char *) disk->target);
+      init.target = disk->target;
+      init.index = next_index (self, disk->target);
       init.origin = STM_IMAGE_BACKING;
 
       g_autoptr (StmImage) recorded = stm_image_new (&init);
@@ -334,7 +375,7 @@ record_chain (Recorder *self, const char *target, const StmImage *image, GError 
       image = below != NULL ? below->image : NULL;
     }
 
-  return TRUE;
+  return !is_new || image == NULL || check_writers (self, disk, image->path, error);
 }
 
 /* What the look says of the image that holds the state. */
@@ -397,7 +438,7 @@ settle_looked (Recorder *self, StmRedefinedDisk *disk, GError **error)
   disk->health = STM_HEALTH_OK;
 
   return check_target (disk, g_hash_table_lookup (self->recorded, frozen->path), error)
-         && record_chain (self, disk->target, frozen, error);
+         && record_chain (self, disk, frozen, error);
 }
 
 static gboolean
@@ -408,6 +449,9 @@ settle_disk (Recorder *self, StmRedefinedDisk *disk, GError **error)
   if (disk->mode == STM_MODE_NONE || disk->mode == STM_MODE_BITMAP)
     return TRUE;
   if (disk->unknown != NULL && !settle_looked (self, disk, error))
+    return FALSE;
+  if (disk->mode == STM_MODE_EXTERNAL && disk->frozen != NULL
+      && !check_writers (self, disk, disk->frozen, error))
     return FALSE;
   record = get_record (self->redefinition, disk->frozen);
   if (record != NULL && !g_str_equal (record->format, disk->format))

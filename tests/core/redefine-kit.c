@@ -128,7 +128,7 @@ walk_chain (StmDriver *driver, const StmChainRequest *request, GCancellable *can
             GError **error)
 {
   KitDriver *self = KIT_DRIVER (driver);
-  GPtrArray *chain = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
+  g_autoptr (GPtrArray) chain = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
 
   self->n_walks++;
   for (const char *path = request->declared[0].path; path != NULL;)
@@ -138,9 +138,11 @@ walk_chain (StmDriver *driver, const StmChainRequest *request, GCancellable *can
       if (facts == NULL)
         {
           g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "there is no file %s", path);
-          g_ptr_array_unref (chain);
           return NULL;
         }
+      if (chain->len >= request->n_declared
+          && !stm_path_policy_check (request->policy, path, error))
+        return NULL;
       g_ptr_array_add (chain, stm_image_new (&(StmImage){ .path = path,
                                                           .target = request->target,
                                                           .index = chain->len + 1,
@@ -151,7 +153,7 @@ walk_chain (StmDriver *driver, const StmChainRequest *request, GCancellable *can
       path = facts->backing;
     }
 
-  return chain;
+  return g_steal_pointer (&chain);
 }
 
 static StmFacts *

@@ -84,19 +84,16 @@ test_new_images (void)
   g_autoptr (KitDriver) driver = kit_driver_new ();
   g_autofree char *top_domain = kit_domain ("/v/x2.qcow2", "qcow2", NULL);
   g_autofree char *low_domain = kit_domain ("/v/x1.qcow2", "qcow2", NULL);
-  g_autofree char *far_domain = kit_domain ("/far/x.qcow2", "qcow2", NULL);
   g_autofree char *gone_domain = kit_domain ("/v/gone.qcow2", "qcow2", NULL);
   g_autofree char *top = kit_snapshot ("top", "low", "shutoff", DISK, top_domain);
   g_autofree char *low = kit_snapshot ("low", NULL, "shutoff", DISK, low_domain);
-  g_autofree char *far = kit_snapshot ("far", NULL, "shutoff", DISK, far_domain);
   g_autofree char *gone = kit_snapshot ("gone", NULL, "shutoff", DISK, gone_domain);
-  const char *const documents[] = { top, low, far, gone, NULL };
+  const char *const documents[] = { top, low, gone, NULL };
   const StmImage *image;
 
   kit_driver_add (driver, "/v/x2.qcow2", "qcow2", "/v/x1.qcow2");
   kit_driver_add (driver, "/v/x1.qcow2", "qcow2", "/v/1.qcow2");
   kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
-  kit_driver_add (driver, "/far/x.qcow2", "qcow2", NULL);
   g_autoptr (GError)
       error = kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL);
   g_assert_no_error (error);
@@ -110,11 +107,26 @@ test_new_images (void)
   /* Made by the service: what a header says of it changes nothing. */
   g_assert_cmpint (stm_model_get_image (model, KIT_DOMAIN, "/v/1.qcow2")->origin, ==,
                    STM_IMAGE_MADE);
-  g_assert_null (stm_model_get_image (model, KIT_DOMAIN, "/far/x.qcow2"));
-  g_assert_cmpint (kit_find (model, SNAPSHOT, "far")->health, ==, STM_HEALTH_UNKNOWN);
-  g_assert_cmpstr (kit_find (model, SNAPSHOT, "far")->disks[0].frozen, ==, "/far/x.qcow2");
   g_assert_cmpint (kit_find (model, SNAPSHOT, "gone")->health, ==, STM_HEALTH_MISSING);
   g_assert_cmpuint (kit_driver_n_walks (driver), <=, 3);
+}
+
+/* Refused whole, by documents of which the second alone is wrong. */
+static void
+assert_external_refused (StmModel *model, KitDriver *driver, const char *overlay,
+                         const char *source, StemmaError code, const char *part)
+{
+  g_autofree char *disk = g_strdup_printf (
+      "<disk name='vda' snapshot='external'><source file='%s'/></disk>", overlay);
+  g_autofree char *domain = source != NULL ? kit_domain (source, "qcow2", NULL) : NULL;
+  g_autofree char *good_domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *good = kit_snapshot ("good", NULL, "shutoff", DISK, good_domain);
+  g_autofree char *bad = kit_snapshot ("bad", "good", "shutoff", disk, domain);
+  const char *const documents[] = { good, bad, NULL };
+
+  assert_refused (kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL),
+                  code, part);
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
 }
 
 static void
@@ -122,15 +134,77 @@ test_other_machines_image (void)
 {
   g_autoptr (StmModel) model = stm_sample_model ();
   g_autoptr (KitDriver) driver = kit_driver_new ();
-  g_autofree char *domain = kit_domain ("/v/10.qcow2", "qcow2", NULL);
-  g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", DISK, domain);
-  const char *const documents[] = { document, NULL };
 
+  /* Also when it cannot be read. */
+  assert_external_refused (model, driver, "/v/x.qcow2", "/v/10.qcow2", STEMMA_ERROR_IN_USE, "beta");
   kit_driver_add (driver, "/v/10.qcow2", "qcow2", "/v/1.qcow2");
   kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
-  assert_refused (kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL),
-                  STEMMA_ERROR_IN_USE, "beta");
-  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+  assert_external_refused (model, driver, "/v/x.qcow2", "/v/10.qcow2", STEMMA_ERROR_IN_USE, "beta");
+}
+
+/* The definition is that of before the snapshot: the machine would write into what was frozen. */
+static void
+test_own_active_image (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+
+  kit_driver_add (driver, "/v/3.qcow2", "qcow2", "/v/2.qcow2");
+  kit_driver_add (driver, "/v/2.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  kit_driver_add (driver, "/v/over.qcow2", "qcow2", "/v/3.qcow2");
+  assert_external_refused (model, driver, "/v/over.qcow2", "/v/3.qcow2", STEMMA_ERROR_IN_USE,
+                           "the overlay /v/over.qcow2");
+  /* Told by the header of the overlay. */
+  assert_external_refused (model, driver, "/v/over.qcow2", NULL, STEMMA_ERROR_IN_USE,
+                           "disk 'vda' of domain 'alpha' writes to image /v/3.qcow2");
+  /* What stands on it changes with it. */
+  assert_external_refused (model, driver, "/v/over2.qcow2", "/v/over.qcow2", STEMMA_ERROR_IN_USE,
+                           "writes to image /v/3.qcow2");
+  g_assert_null (stm_model_get_image (model, KIT_DOMAIN, "/v/over.qcow2"));
+}
+
+/* An internal snapshot is in the image that is written to; a state on a read-only disk stays. */
+static void
+test_active_image_that_holds (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/3.qcow2", "qcow2", NULL);
+  g_autofree char *internal = kit_snapshot ("i", NULL, "shutoff", NULL, domain);
+  g_autofree char *external = kit_snapshot (
+      "e", NULL, "shutoff",
+      "<disk name='vda' snapshot='external'><source file='/v/x.qcow2'/></disk>", domain);
+  StmDisk disk = stm_model_get_domain (model, KIT_DOMAIN)->disks[0];
+  g_autoptr (StmChange) change = stm_change_new (KIT_DOMAIN);
+
+  redefine (model, SNAPSHOT, internal);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, STM_HEALTH_OK);
+  disk.is_read_only = TRUE;
+  StmDomain init = *stm_model_get_domain (model, KIT_DOMAIN);
+  init.disks = &disk;
+  init.n_disks = 1;
+  g_autoptr (StmDomain) domain_now = stm_domain_new (&init);
+  stm_change_set_domain (change, domain_now);
+  stm_model_apply (model, change);
+  redefine (model, SNAPSHOT, external);
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "e")->disks[0].frozen, ==, "/v/3.qcow2");
+}
+
+/* As DefineDomain does. */
+static void
+test_outside (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+
+  kit_driver_add (driver, "/far/x.qcow2", "qcow2", NULL);
+  kit_driver_add (driver, "/v/leads-out.qcow2", "qcow2", "/far/x.qcow2");
+  assert_external_refused (model, driver, "/v/x.qcow2", "/far/x.qcow2", STEMMA_ERROR_NOT_ALLOWED,
+                           "/far/x.qcow2");
+  assert_external_refused (model, driver, "/far/gone.qcow2", NULL, STEMMA_ERROR_NOT_ALLOWED,
+                           "/far/gone.qcow2");
+  assert_external_refused (model, driver, "/v/x.qcow2", "/v/leads-out.qcow2",
+                           STEMMA_ERROR_NOT_ALLOWED, "/far/x.qcow2");
 }
 
 static void
@@ -205,6 +279,40 @@ test_checkpoint (void)
   g_assert_cmpint (kit_find (model, CHECKPOINT, "c3")->disks[0].mode, ==, STM_MODE_NONE);
 }
 
+/* The record is all that knows of the bitmap. */
+static void
+test_another_bitmap (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *first = kit_checkpoint ("c1", NULL, "<disk name='vda' bitmap='old'/>", domain);
+  g_autofree char *other = kit_checkpoint ("c1", NULL, "<disk name='vda' bitmap='new'/>", domain);
+  g_autofree char *silent = kit_checkpoint ("c1", "c9", NULL, domain);
+  const char *const others[] = { other, NULL };
+  const StmRedefineRequest request = { .kind = CHECKPOINT, .fd = -1 };
+  const StmRedefineRequest validating = { .kind = CHECKPOINT, .fd = -1, .validates = TRUE };
+
+  for (guint i = 1; i <= 3; i++)
+    {
+      g_autofree char *path = stm_sample_path (i);
+      g_autofree char *below = i > 1 ? stm_sample_path (i - 1) : NULL;
+
+      kit_driver_add (driver, path, "qcow2", below);
+    }
+  redefine (model, CHECKPOINT, first);
+  assert_refused (kit_redefine (model, &request, others, driver, NULL),
+                  STEMMA_ERROR_INVALID_ARGUMENT, "'old' by the record, and 'new' by the document");
+  assert_refused (kit_redefine (model, &validating, others, driver, NULL),
+                  STEMMA_ERROR_BITMAP_MISSING, "'new'");
+  redefine (model, CHECKPOINT, silent);
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].bitmap, ==, "old");
+  assert_tree (model, CHECKPOINT, "c9(c1)");
+  kit_driver_add_bitmap (driver, "/v/3.qcow2", "new", FALSE);
+  g_assert_null (kit_redefine (model, &validating, others, driver, NULL));
+  g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].bitmap, ==, "new");
+}
+
 static void
 test_validate_checkpoints (void)
 {
@@ -251,12 +359,19 @@ main (int argc, char **argv)
                    test_new_images);
   g_test_add_func ("/core/redefine/an-image-that-another-machine-writes-holds-no-state",
                    test_other_machines_image);
+  g_test_add_func ("/core/redefine/the-active-image-holds-no-external-snapshot",
+                   test_own_active_image);
+  g_test_add_func ("/core/redefine/the-active-image-holds-tags-and-what-is-read-only",
+                   test_active_image_that_holds);
+  g_test_add_func ("/core/redefine/a-path-outside-the-policy-is-refused", test_outside);
   g_test_add_func ("/core/redefine/validate-refuses-snapshots-that-the-images-do-not-bear-out",
                    test_validate_snapshots);
   g_test_add_func ("/core/redefine/validate-looks-for-tags-in-images-not-on-record",
                    test_validate_new_internal);
   g_test_add_func ("/core/redefine/a-checkpoint-has-its-bitmap-in-the-active-image",
                    test_checkpoint);
+  g_test_add_func ("/core/redefine/a-bitmap-on-record-is-not-replaced-by-one-that-nobody-saw",
+                   test_another_bitmap);
   g_test_add_func ("/core/redefine/validate-finds-where-a-bitmap-began", test_validate_checkpoints);
   return g_test_run ();
 }

@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define UUID "d0000000-0000-0000-0000-000000000001"
 #define ID "d0000000000000000000000000000001"
@@ -269,6 +270,97 @@ test_missing (Fixture *self, gconstpointer data)
   g_assert_cmpstr (files_after, ==, files);
 }
 
+/* A definition that is older than the snapshot is put right first: then the machine writes
+ * elsewhere than into what was frozen. */
+static void
+test_active (Fixture *self, gconstpointer data)
+{
+  g_autofree char *next = NULL;
+  g_autofree char *mode = NULL;
+  g_autofree char *domain = NULL;
+  g_autofree char *before = NULL;
+  g_autofree char *after = NULL;
+  g_autoptr (GError) refusal = NULL;
+  g_autoptr (GError) error = NULL;
+  StmOp *op;
+
+  if (self->directory == NULL)
+    return;
+  next = g_build_filename (self->directory, "next.qcow2", NULL);
+  test_image_create (next, "qcow2", 0, self->top, "qcow2");
+  test_image_write (next, "qcow2", 5, 0, 65536);
+  mode = g_strdup_printf (" snapshot='external'><source file='%s'/></disk>", next);
+  refusal = redefine (self, STM_MOMENT_SNAPSHOT, "e", mode, self->top, /* validates= */ FALSE);
+  g_assert_error (refusal, STEMMA_ERROR, STEMMA_ERROR_IN_USE);
+  g_assert_nonnull (strstr (refusal->message, next));
+  g_assert_null (find (self, STM_MOMENT_SNAPSHOT, "e"));
+
+  domain = make_domain (next);
+  op = stm_op_define_new (domain, &error);
+  g_assert_no_error (error);
+  assert_done (submit (self, op));
+  assert_done (redefine (self, STM_MOMENT_SNAPSHOT, "e", mode, self->top, /* validates= */ TRUE));
+  before = test_image_digest (self->top, "qcow2");
+  after = revert (self, "e", FALSE);
+  g_assert_cmpstr (after, ==, before);
+}
+
+/* A link is what it leads to. */
+static void
+test_link (Fixture *self, gconstpointer data)
+{
+  g_autofree char *to_old = NULL;
+  g_autofree char *to_top = NULL;
+  g_autoptr (GError) refusal = NULL;
+
+  if (self->directory == NULL)
+    return;
+  to_old = g_build_filename (self->directory, "to-old.qcow2", NULL);
+  to_top = g_build_filename (self->directory, "to-top.qcow2", NULL);
+  g_assert_cmpint (symlink (self->old, to_old), ==, 0);
+  g_assert_cmpint (symlink (self->top, to_top), ==, 0);
+  assert_done (redefine (self, STM_MOMENT_SNAPSHOT, "g", " snapshot='external'/>", to_old,
+                         /* validates= */ FALSE));
+  g_assert_cmpstr (find (self, STM_MOMENT_SNAPSHOT, "g")->disks[0].frozen, ==, self->old);
+  g_assert_cmpint (find (self, STM_MOMENT_SNAPSHOT, "g")->health, ==, STM_HEALTH_OK);
+  refusal = redefine (self, STM_MOMENT_SNAPSHOT, "h", " snapshot='external'/>", to_top,
+                      /* validates= */ FALSE);
+  g_assert_error (refusal, STEMMA_ERROR, STEMMA_ERROR_IN_USE);
+}
+
+/* Also through a link, and by what a header names. */
+static void
+test_outside (Fixture *self, gconstpointer data)
+{
+  g_autofree char *directory = NULL;
+  g_autofree char *outside = NULL;
+  g_autofree char *link = NULL;
+  g_autofree char *over = NULL;
+
+  if (self->directory == NULL)
+    return;
+  directory = test_directory_new ();
+  outside = g_build_filename (directory, "outside.qcow2", NULL);
+  link = g_build_filename (self->directory, "link.qcow2", NULL);
+  over = g_build_filename (self->directory, "over.qcow2", NULL);
+  test_image_create (outside, "qcow2", SIZE, NULL, NULL);
+  test_image_create (over, "qcow2", 0, outside, "qcow2");
+  g_assert_cmpint (symlink (outside, link), ==, 0);
+
+  const char *const paths[] = { outside, link, over };
+  for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
+    {
+      g_autoptr (GError)
+          refusal = redefine (self, STM_MOMENT_SNAPSHOT, "f", " snapshot='external'/>", paths[i],
+                              /* validates= */ FALSE);
+
+      g_test_message ("%s", refusal != NULL ? refusal->message : "accepted");
+      g_assert_error (refusal, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
+      g_assert_null (find (self, STM_MOMENT_SNAPSHOT, "f"));
+    }
+  test_directory_remove (directory);
+}
+
 static void
 test_tag (Fixture *self, gconstpointer data)
 {
@@ -310,6 +402,29 @@ test_bitmap (Fixture *self, gconstpointer data)
   g_assert_cmpint (find (self, STM_MOMENT_CHECKPOINT, "c1")->health, ==, STM_HEALTH_OK);
 }
 
+/* The bitmap that is there stays on record until it is forgotten, or another is seen. */
+static void
+test_other_bitmap (Fixture *self, gconstpointer data)
+{
+  const char *other = " checkpoint='bitmap' bitmap='c2'/>";
+  g_autoptr (GError) refusal = NULL;
+
+  if (self->directory == NULL)
+    return;
+  add_bitmap (self->top, "c1");
+  assert_done (redefine (self, STM_MOMENT_CHECKPOINT, "c1", " checkpoint='bitmap'/>", self->base,
+                         /* validates= */ TRUE));
+  refusal = redefine (self, STM_MOMENT_CHECKPOINT, "c1", other, self->base,
+                      /* validates= */ FALSE);
+  g_assert_error (refusal, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT);
+  g_test_message ("%s", refusal->message);
+  g_assert_cmpstr (find (self, STM_MOMENT_CHECKPOINT, "c1")->disks[0].bitmap, ==, "c1");
+  add_bitmap (self->top, "c2");
+  assert_done (redefine (self, STM_MOMENT_CHECKPOINT, "c1", other, self->base,
+                         /* validates= */ TRUE));
+  g_assert_cmpstr (find (self, STM_MOMENT_CHECKPOINT, "c1")->disks[0].bitmap, ==, "c2");
+}
+
 /* After all snapshots were forgotten the disk is as it was, and the service goes on. */
 static void
 test_forget (Fixture *self, gconstpointer data)
@@ -340,8 +455,12 @@ main (int argc, char **argv)
   ADD ("/ops/redefine/images/one-found-by-its-header-is-reverted-to", test_by_header);
   ADD ("/ops/redefine/images/the-overlay-proves-what-was-frozen", test_by_overlay);
   ADD ("/ops/redefine/images/one-that-is-gone-is-never-relied-on", test_missing);
+  ADD ("/ops/redefine/images/the-active-one-holds-no-external-snapshot", test_active);
+  ADD ("/ops/redefine/images/a-link-is-what-it-leads-to", test_link);
+  ADD ("/ops/redefine/images/one-outside-the-policy-is-refused", test_outside);
   ADD ("/ops/redefine/images/a-tag-is-there-or-the-document-is-refused", test_tag);
   ADD ("/ops/redefine/images/a-bitmap-is-traced-to-where-it-began", test_bitmap);
+  ADD ("/ops/redefine/images/a-bitmap-gives-way-to-one-that-was-seen-alone", test_other_bitmap);
   ADD ("/ops/forget/images/the-bytes-stay-and-the-tree-is-usable", test_forget);
   return g_test_run ();
 }

@@ -17,7 +17,9 @@
 #define UUID "d0000000-0000-0000-0000-000000000001"
 #define ID "d0000000000000000000000000000001"
 #define IMAGE "/sim/a.qcow2"
-#define DISK "<disks><disk name='vda' snapshot='external'><source file='/sim/a.s'/></disk></disks>"
+#define OVERLAY "/sim/a.s"
+#define DISK                                                                                       \
+  "<disks><disk name='vda' snapshot='external'><source file='" OVERLAY "'/></disk></disks>"
 
 typedef struct
 {
@@ -90,6 +92,7 @@ submit (Fixture *self, StmOp *taken_op)
   return g_steal_pointer (&self->error);
 }
 
+/* Of the time of the snapshots, before the disk went on in the overlay. */
 static char *
 make_domain (const char *extra)
 {
@@ -114,18 +117,29 @@ make_document (const char *name, const char *parent, const char *domain)
                           name, above != NULL ? above : "", domain != NULL ? domain : "");
 }
 
+static char *
+make_other_domain (const char *source)
+{
+  g_autofree char *domain = make_domain (NULL);
+  g_auto (GStrv) parts = g_strsplit (domain, IMAGE, 2);
+
+  return g_strjoinv (source, parts);
+}
+
 static void
 set_up (Fixture *self, gconstpointer data)
 {
   const StmSimBehaviour behaviour = { 0 };
   g_autoptr (GError) error = NULL;
-  g_autofree char *domain = make_domain (NULL);
+  g_autofree char *domain = make_other_domain (OVERLAY);
   StmOp *op;
 
   self->directory = g_dir_make_tmp ("stemma-XXXXXX", &error);
   g_assert_no_error (error);
   self->driver = stm_sim_driver_new (NULL, &behaviour, &error);
   g_assert_no_error (error);
+  stm_sim_driver_make_image (self->driver, IMAGE, "qcow2", 1 << 20, NULL);
+  stm_sim_driver_make_image (self->driver, OVERLAY, "qcow2", 1 << 20, IMAGE);
   open_service (self);
   op = stm_op_define_new (domain, &error);
   g_assert_no_error (error);
@@ -276,10 +290,8 @@ test_machine (Fixture *self, gconstpointer data)
 static void
 test_images (Fixture *self, gconstpointer data)
 {
-  g_autofree char *domain = make_domain (NULL);
-  g_auto (GStrv) parts = g_strsplit (domain, IMAGE, 2);
-  g_autofree char *other = g_strjoinv ("/sim/top.qcow2", parts);
-  g_autofree char *document = make_document ("a", NULL, other);
+  g_autofree char *domain = make_other_domain ("/sim/top.qcow2");
+  g_autofree char *document = make_document ("a", NULL, domain);
   const StmModel *model;
 
   stm_sim_driver_make_image (self->driver, "/sim/low.qcow2", "qcow2", 1 << 20, NULL);
