@@ -140,10 +140,10 @@ stm_driver_abandon_marks (StmDriver *self, const StmPlan *plan, const StmPathPol
 }
 
 gboolean
-stm_driver_remove_mark (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
-                        GError **error)
+stm_driver_remove_marks (StmDriver *self, const StmStep *const *steps, gsize n_steps,
+                         const StmPathPolicy *policy, GError **failures)
 {
-  g_return_val_if_fail (STM_IS_DRIVER (self) && step != NULL, FALSE);
+  g_return_val_if_fail (STM_IS_DRIVER (self) && steps != NULL && failures != NULL, FALSE);
 
-  return STM_DRIVER_GET_IFACE (self)->remove_mark (self, step, policy, error);
+  return STM_DRIVER_GET_IFACE (self)->remove_marks (self, steps, n_steps, policy, failures);
 }

@@ -83,9 +83,11 @@ struct _StmDriverInterface
   gboolean (*abandon_marks) (StmDriver *self, const StmPlan *plan, const StmPathPolicy *policy,
                              GError **error);
 
-  /* Does one UNTAG or UNBITMAP step; that it is not there any more is fine. */
-  gboolean (*remove_mark) (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
-                           GError **error);
+  /* Does UNTAG and UNBITMAP steps, in order; that a mark is not there any more is fine, and so is
+   * it that a bitmap's file is not. One that fails keeps no other: failures[i], NULL before, is set
+   * for steps[i]. What was removed is so durably when this returns. Whether none failed. */
+  gboolean (*remove_marks) (StmDriver *self, const StmStep *const *steps, gsize n_steps,
+                            const StmPathPolicy *policy, GError **failures);
 
   /* Does one COMMIT or STREAM step, durable when it returns. May be called again after a crash or a
    * failure at any point within it, and then finishes it. A failure or crash leaves the content of
@@ -118,8 +120,8 @@ gboolean stm_driver_go_to_tag (StmDriver *self, const StmStep *step, const StmPa
                                GCancellable *cancellable, GError **error);
 gboolean stm_driver_abandon_marks (StmDriver *self, const StmPlan *plan,
                                    const StmPathPolicy *policy, GError **error);
-gboolean stm_driver_remove_mark (StmDriver *self, const StmStep *step, const StmPathPolicy *policy,
-                                 GError **error);
+gboolean stm_driver_remove_marks (StmDriver *self, const StmStep *const *steps, gsize n_steps,
+                                  const StmPathPolicy *policy, GError **failures);
 const char *stm_driver_get_name (StmDriver *self);
 char *stm_driver_get_version (StmDriver *self, GError **error);
 gboolean stm_driver_reap (StmDriver *self, GCancellable *cancellable, GError **error);

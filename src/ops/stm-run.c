@@ -266,50 +266,110 @@ stm_run_spare (StmRun *self, const char *path)
   g_hash_table_add (self->spared, g_strdup (path));
 }
 
-static gboolean
-try_removal (StmRun *self, const StmStep *step, GError **error)
+/* What a cleanup did not get done. */
+typedef struct
 {
-  if (step->kind == STM_STEP_UNTAG || step->kind == STM_STEP_UNBITMAP)
-    return stm_driver_remove_mark (self->driver, step, self->policy, error);
-  if (step->kind != STM_STEP_UNLINK || g_hash_table_contains (self->spared, step->image->path))
-    return TRUE;
-  return stm_driver_remove_image (self->driver, step, self->policy, error);
+  GError *first;
+  guint n_failed;
+} Leftovers;
+
+static void
+leftovers_clear (Leftovers *self)
+{
+  g_clear_error (&self->first);
 }
 
-/* A hypervisor that was killed is no reason to leave a finding that somebody must resolve. */
-static gboolean
-run_removal (StmRun *self, const StmStep *step, GError **error)
-{
-  g_autoptr (GError) local = NULL;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Leftovers, leftovers_clear)
 
-  if (try_removal (self, step, &local))
-    return TRUE;
-  if (g_error_matches (local, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))
-    return try_removal (self, step, error);
-  g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
+/* Takes it; NULL is none. */
+static void
+leftovers_take (Leftovers *self, GError *failure)
+{
+  if (failure == NULL)
+    return;
+  self->n_failed++;
+  if (self->first == NULL)
+    self->first = failure;
+  else
+    g_error_free (failure);
+}
+
+static gboolean
+removes_mark (const StmStep *step)
+{
+  return step->kind == STM_STEP_UNTAG || step->kind == STM_STEP_UNBITMAP;
+}
+
+/* How many steps from this one on remove marks, one right after the other. */
+static guint
+count_marks (const StmPlan *plan, guint begin)
+{
+  guint end = begin;
+
+  while (end < plan->steps->len && removes_mark (g_ptr_array_index (plan->steps, end)))
+    end++;
+  return end - begin;
+}
+
+/* A hypervisor that was killed is no reason to leave a finding that somebody must resolve. It is
+ * asked for one image alone, in case that this is what it died of. */
+static void
+try_mark_again (StmRun *self, const StmStep *step, GError **failure)
+{
+  if (!g_error_matches (*failure, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))
+    return;
+  g_clear_error (failure);
+  (void) stm_driver_remove_marks (self->driver, &step, 1, self->policy, failure);
+}
+
+static void
+remove_marks (StmRun *self, guint begin, guint n_marks, Leftovers *leftovers)
+{
+  const StmStep *const *steps = (const StmStep *const *) &self->entry->plan->steps->pdata[begin];
+  g_autofree GError **failures = g_new0 (GError *, n_marks);
+
+  (void) stm_driver_remove_marks (self->driver, steps, n_marks, self->policy, failures);
+  for (guint i = 0; i < n_marks; i++)
+    {
+      try_mark_again (self, steps[i], &failures[i]);
+      leftovers_take (leftovers, g_steal_pointer (&failures[i]));
+    }
+}
+
+static void
+remove_file (StmRun *self, const StmStep *step, Leftovers *leftovers)
+{
+  GError *failure = NULL;
+
+  if (step->kind != STM_STEP_UNLINK || g_hash_table_contains (self->spared, step->image->path))
+    return;
+  (void) stm_driver_remove_image (self->driver, step, self->policy, &failure);
+  leftovers_take (leftovers, failure);
 }
 
 gboolean
 stm_run_clean_up_sync (StmRun *self, GError **error)
 {
   const StmPlan *plan = self->entry->plan;
-  g_autoptr (GError) first = NULL;
-  guint n_failed = 0;
+  g_auto (Leftovers) leftovers = { NULL, 0 };
+  guint n_done = 0;
 
   stm_progress_set_phase (self->progress, "cleanup");
-  for (guint i = 0; i < plan->steps->len; i++)
+  while (n_done < plan->steps->len)
     {
-      const StmStep *step = g_ptr_array_index (plan->steps, i);
+      guint n_marks = count_marks (plan, n_done);
 
-      if (!run_removal (self, step, first == NULL ? &first : NULL))
-        n_failed++;
+      if (n_marks > 0)
+        remove_marks (self, n_done, n_marks, &leftovers);
+      else
+        remove_file (self, g_ptr_array_index (plan->steps, n_done), &leftovers);
+      n_done += MAX (n_marks, 1);
     }
-  if (first == NULL)
+  if (leftovers.first == NULL)
     return TRUE;
-  if (n_failed > 1)
-    g_prefix_error (&first, "%u removals failed, the first: ", n_failed);
-  g_propagate_error (error, g_steal_pointer (&first));
+  if (leftovers.n_failed > 1)
+    g_prefix_error (&leftovers.first, "%u removals failed, the first: ", leftovers.n_failed);
+  g_propagate_error (error, g_steal_pointer (&leftovers.first));
   return FALSE;
 }
 

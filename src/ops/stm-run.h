@@ -39,8 +39,8 @@ void stm_run_repair_sync (StmRun *self);
 
 /* Not while the worker has the run. */
 void stm_run_spare (StmRun *self, const char *path);
-/* Does the removals of the plan: UNTAG, UNBITMAP, UNLINK. Goes on after a failure; the error is
- * that of the first. */
+/* Does the removals of the plan: UNTAG and UNBITMAP, all that follow each other in one go; UNLINK.
+ * Goes on after a failure; the error is that of the first. */
 gboolean stm_run_clean_up_sync (StmRun *self, GError **error);
 
 /* Looks at the images that the plan is about and at those of its finishing change, without a scan.

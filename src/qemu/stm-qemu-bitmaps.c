@@ -196,14 +196,15 @@ collect (const StmPlan *plan)
 /* --- removing --------------------------------------------------------------------------------- */
 
 static gboolean
-tell_to_remove (const Mark *mark, StmBlockEndpoint *endpoint, GError **error)
+tell_to_remove (StmBlockEndpoint *endpoint, StmBlockNode node, gconstpointer data, GError **error)
 {
-  g_autofree char *attempt = g_strdup_printf ("removing bitmap %s from image %s", mark->step->name,
-                                              mark->step->image->path);
+  const StmStep *step = data;
+  g_autofree char *attempt = g_strdup_printf ("removing bitmap %s from image %s", step->name,
+                                              step->image->path);
   g_autoptr (JsonObject) arguments = json_object_new ();
 
-  stm_block_endpoint_set_node (arguments, "node", mark->node);
-  json_object_set_string_member (arguments, "name", mark->step->name);
+  stm_block_endpoint_set_node (arguments, "node", node);
+  json_object_set_string_member (arguments, "name", step->name);
 
   g_autoptr (JsonNode) result = stm_block_endpoint_execute_sync (
       endpoint, "block-dirty-bitmap-remove", arguments, attempt, /* cancellable= */ NULL, error);
@@ -212,17 +213,10 @@ tell_to_remove (const Mark *mark, StmBlockEndpoint *endpoint, GError **error)
 }
 
 static gboolean
-remove_one (const StmQemuSetup *setup, Mark *mark, GError **error)
+remove_one (StmEndpointSeries *series, Mark *mark, GError **error)
 {
-  g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (setup, error);
-
-  return endpoint != NULL
-         && end_endpoint (
-             endpoint,
-             mark_add (mark, endpoint, /* cancellable= */ NULL, error)
-                 && tell_to_remove (mark, endpoint, error)
-                 && stm_block_endpoint_reopen_sync (endpoint, mark->node, 0, STM_IMAGE_READ, error),
-             error);
+  return stm_endpoint_series_run_sync (series, mark->step->image->path, g_steal_fd (&mark->fd),
+                                       tell_to_remove, mark->step, error);
 }
 
 /* To write the others anew takes space; a disk that is full would lose them. */
@@ -234,10 +228,10 @@ check_space_for_others (const StmImageBitmaps *bitmaps, const Mark *mark, GError
 }
 
 gboolean
-stm_qemu_bitmaps_remove (const StmQemuSetup *setup, const StmStep *step,
+stm_qemu_bitmaps_remove (StmEndpointSeries *series, const StmStep *step,
                          const StmPathPolicy *policy, GError **error)
 {
-  g_return_val_if_fail (setup != NULL && step != NULL && step->name != NULL, FALSE);
+  g_return_val_if_fail (series != NULL && step != NULL && step->name != NULL, FALSE);
 
   g_autoptr (GError) problem = NULL;
   g_auto (StmImageBitmaps) before = { 0 };
@@ -256,7 +250,7 @@ stm_qemu_bitmaps_remove (const StmQemuSetup *setup, const StmStep *step,
     }
   if (stm_image_bitmaps_find (&before, step->name) == NULL)
     return stm_image_file_sync (mark->fd, step->image->path, error);
-  if (!check_space_for_others (&before, mark, error) || !remove_one (setup, mark, error)
+  if (!check_space_for_others (&before, mark, error) || !remove_one (series, mark, error)
       || !mark_seal (mark, policy, &after, error))
     return FALSE;
   if (stm_image_bitmaps_find (&after, step->name) == NULL)
@@ -269,10 +263,10 @@ stm_qemu_bitmaps_remove (const StmQemuSetup *setup, const StmStep *step,
 }
 
 gboolean
-stm_qemu_bitmaps_abandon (const StmQemuSetup *setup, const StmPlan *plan,
+stm_qemu_bitmaps_abandon (StmEndpointSeries *series, const StmPlan *plan,
                           const StmPathPolicy *policy, GError **error)
 {
-  g_return_val_if_fail (setup != NULL && plan != NULL, FALSE);
+  g_return_val_if_fail (series != NULL && plan != NULL, FALSE);
 
   g_autoptr (GError) first = NULL;
 
@@ -281,13 +275,21 @@ stm_qemu_bitmaps_abandon (const StmQemuSetup *setup, const StmPlan *plan,
       const StmStep *step = g_ptr_array_index (plan->steps, i);
 
       if (step->kind == STM_STEP_BITMAP)
-        (void) stm_qemu_bitmaps_remove (setup, step, policy, first == NULL ? &first : NULL);
+        (void) stm_qemu_bitmaps_remove (series, step, policy, first == NULL ? &first : NULL);
     }
   if (first == NULL)
     return TRUE;
 
   g_propagate_error (error, g_steal_pointer (&first));
   return FALSE;
+}
+
+static void
+take_back (const StmQemuSetup *setup, const StmPlan *plan, const StmPathPolicy *policy)
+{
+  g_autoptr (StmEndpointSeries) series = stm_endpoint_series_new (setup);
+
+  (void) stm_qemu_bitmaps_abandon (series, plan, policy, NULL);
 }
 
 gboolean
@@ -303,7 +305,7 @@ stm_qemu_bitmaps_make (const StmQemuSetup *setup, const StmPlan *plan, const Stm
     return TRUE;
   /* The endpoint is gone. What cannot be removed now is when the operation is taken back. */
   if (has_begun)
-    (void) stm_qemu_bitmaps_abandon (setup, plan, policy, NULL);
+    take_back (setup, plan, policy);
 
   return FALSE;
 }

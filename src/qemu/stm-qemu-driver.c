@@ -160,9 +160,10 @@ abandon_marks (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *poli
 }
 
 static gboolean
-remove_mark (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy, GError **error)
+remove_marks (StmDriver *driver, const StmStep *const *steps, gsize n_steps,
+              const StmPathPolicy *policy, GError **failures)
 {
-  return stm_qemu_marks_remove (&STM_QEMU_DRIVER (driver)->setup, step, policy, error);
+  return stm_qemu_marks_remove (&STM_QEMU_DRIVER (driver)->setup, steps, n_steps, policy, failures);
 }
 
 static gboolean
@@ -209,7 +210,7 @@ stm_qemu_driver_iface_init (StmDriverInterface *iface)
   iface->make_bitmaps = make_bitmaps;
   iface->go_to_tag = go_to_tag;
   iface->abandon_marks = abandon_marks;
-  iface->remove_mark = remove_mark;
+  iface->remove_marks = remove_marks;
   iface->merge = merge;
   iface->repair_image = repair_image;
   iface->remove_image = remove_image;

@@ -51,6 +51,8 @@ static gboolean
 remove_left_marks (const StmQemuSetup *setup, const StmImageTags *tags, const StmImage *image,
                    const StmPathPolicy *policy, GError **error)
 {
+  g_autoptr (StmEndpointSeries) series = stm_endpoint_series_new (setup);
+
   for (guint i = 0; i < tags->facts->bitmaps->len; i++)
     {
       const StmBitmapFacts *bitmap = g_ptr_array_index (tags->facts->bitmaps, i);
@@ -58,7 +60,7 @@ remove_left_marks (const StmQemuSetup *setup, const StmImageTags *tags, const St
                                 .image = (StmImage *) image,
                                 .name = bitmap->name };
 
-      if (!stm_qemu_bitmaps_remove (setup, &removal, policy, error))
+      if (!stm_qemu_bitmaps_remove (series, &removal, policy, error))
         return FALSE;
     }
 

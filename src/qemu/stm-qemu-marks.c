@@ -16,6 +16,7 @@ typedef struct
   const StmQemuSetup *setup;
   const StmPlan *plan;
   const StmPathPolicy *policy;
+  StmEndpointSeries *series;
   GHashTable *away; /* set of paths, borrowed: images that could not be brought back */
   GError *first;    /* of what went wrong; one image that cannot be settled keeps no other */
 } Abandoning;
@@ -23,6 +24,7 @@ typedef struct
 static void
 abandoning_clear (Abandoning *self)
 {
+  g_clear_pointer (&self->series, stm_endpoint_series_free);
   g_clear_pointer (&self->away, g_hash_table_unref);
   g_clear_error (&self->first);
 }
@@ -57,7 +59,7 @@ remove_tags (Abandoning *self)
       const StmStep *step = g_ptr_array_index (self->plan->steps, i);
 
       if (step->kind == STM_STEP_TAG && !g_hash_table_contains (self->away, step->image->path))
-        (void) stm_qemu_tags_abandon (self->setup, self->plan, step, self->policy,
+        (void) stm_qemu_tags_abandon (self->series, self->plan, step, self->policy,
                                       get_place (self));
     }
 }
@@ -84,12 +86,13 @@ stm_qemu_marks_abandon (const StmQemuSetup *setup, const StmPlan *plan, const St
   g_auto (Abandoning) self = { .setup = setup,
                                .plan = plan,
                                .policy = policy,
+                               .series = stm_endpoint_series_new (setup),
                                .away = g_hash_table_new (g_str_hash, g_str_equal) };
 
   bring_back (&self);
   remove_tags (&self);
   repair (&self);
-  (void) stm_qemu_bitmaps_abandon (setup, plan, policy, get_place (&self));
+  (void) stm_qemu_bitmaps_abandon (self.series, plan, policy, get_place (&self));
   if (self.first == NULL)
     return TRUE;
 
@@ -97,12 +100,26 @@ stm_qemu_marks_abandon (const StmQemuSetup *setup, const StmPlan *plan, const St
   return FALSE;
 }
 
-gboolean
-stm_qemu_marks_remove (const StmQemuSetup *setup, const StmStep *step, const StmPathPolicy *policy,
-                       GError **error)
+static gboolean
+remove_one (StmEndpointSeries *series, const StmStep *step, const StmPathPolicy *policy,
+            GError **error)
 {
-  g_return_val_if_fail (setup != NULL && step != NULL && policy != NULL, FALSE);
+  return step->kind == STM_STEP_UNTAG ? stm_qemu_tags_remove (series, step, policy, error)
+                                      : stm_qemu_bitmaps_remove (series, step, policy, error);
+}
 
-  return step->kind == STM_STEP_UNTAG ? stm_qemu_tags_remove (setup, step, policy, error)
-                                      : stm_qemu_bitmaps_remove (setup, step, policy, error);
+gboolean
+stm_qemu_marks_remove (const StmQemuSetup *setup, const StmStep *const *steps, gsize n_steps,
+                       const StmPathPolicy *policy, GError **failures)
+{
+  g_return_val_if_fail (setup != NULL && policy != NULL && failures != NULL, FALSE);
+
+  g_autoptr (StmEndpointSeries) series = stm_endpoint_series_new (setup);
+  gboolean is_done = TRUE;
+
+  for (gsize i = 0; i < n_steps; i++)
+    if (!remove_one (series, steps[i], policy, &failures[i]))
+      is_done = FALSE;
+
+  return is_done;
 }

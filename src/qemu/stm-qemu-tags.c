@@ -194,26 +194,21 @@ make_all (const StmQemuSetup *setup, GPtrArray *all, const StmPathPolicy *policy
 
 /* --- removing --------------------------------------------------------------------------------- */
 
-static gboolean
-delete_tag (const StmQemuSetup *setup, StmImageTags *tags, const StmTagFacts *tag, GError **error)
+typedef struct
 {
-  const StmBlockImage image = { .path = tags->facts->path,
-                                .format = "qcow2",
-                                .access = STM_IMAGE_WRITE,
-                                .initial = STM_IMAGE_WRITE };
+  const char *path;
+  const StmTagFacts *tag;
+} Deletion;
+
+static gboolean
+tell_to_delete (StmBlockEndpoint *endpoint, StmBlockNode node, gconstpointer data, GError **error)
+{
+  const Deletion *deletion = data;
+  const StmTagFacts *tag = deletion->tag;
   g_autofree char *attempt = g_strdup_printf ("removing internal snapshot \"%s\" of image %s",
-                                              tag->name, tags->facts->path);
+                                              tag->name, deletion->path);
   g_autoptr (JsonObject) arguments = json_object_new ();
-  g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (setup, error);
 
-  if (endpoint == NULL)
-    return FALSE;
-
-  StmBlockNode node = stm_block_endpoint_add_image_sync (endpoint, &image, g_steal_fd (&tags->fd),
-                                                         /* cancellable= */ NULL, error);
-
-  if (node == 0)
-    return FALSE;
   stm_block_endpoint_set_node (arguments, "device", node);
   json_object_set_string_member (arguments, "id", tag->id);
   json_object_set_string_member (arguments, "name", tag->name);
@@ -222,7 +217,16 @@ delete_tag (const StmQemuSetup *setup, StmImageTags *tags, const StmTagFacts *ta
       endpoint, "blockdev-snapshot-delete-internal-sync", arguments, attempt,
       /* cancellable= */ NULL, error);
 
-  return result != NULL && stm_block_endpoint_quit_sync (endpoint, error);
+  return result != NULL;
+}
+
+static gboolean
+delete_tag (StmEndpointSeries *series, StmImageTags *tags, const StmTagFacts *tag, GError **error)
+{
+  const Deletion deletion = { .path = tags->facts->path, .tag = tag };
+
+  return stm_endpoint_series_run_sync (series, deletion.path, g_steal_fd (&tags->fd),
+                                       tell_to_delete, &deletion, error);
 }
 
 static gboolean
@@ -240,13 +244,13 @@ check_gone (const StmImageTags *tags, const char *name, GError **error)
 /* The making or the removing of it was cut off, it may be. What that left harms nobody, so that it
  * is no failure when it stays. */
 static gboolean
-settle_gone (const StmQemuSetup *setup, StmImageTags *tags, const StmImage *image,
+settle_gone (StmEndpointSeries *series, StmImageTags *tags, const StmImage *image,
              const StmPathPolicy *policy, GError **error)
 {
   if (!stm_image_tags_sync (tags, policy, error))
     return FALSE;
   stm_image_tags_clear (tags);
-  (void) stm_image_repair_leaks (setup, image, policy, NULL);
+  (void) stm_image_repair_leaks (stm_endpoint_series_get_setup (series), image, policy, NULL);
 
   return TRUE;
 }
@@ -274,7 +278,7 @@ check_ours (const Removal *removal, const StmTagFacts *tag, GError **error)
 }
 
 static gboolean
-remove_tag (const StmQemuSetup *setup, const Removal *removal, const StmPathPolicy *policy,
+remove_tag (StmEndpointSeries *series, const Removal *removal, const StmPathPolicy *policy,
             GError **error)
 {
   const StmImage *image = removal->image;
@@ -286,9 +290,9 @@ remove_tag (const StmQemuSetup *setup, const Removal *removal, const StmPathPoli
       || !stm_image_tags_find (&before, removal->name, &tag, error))
     return FALSE;
   if (tag == NULL)
-    return settle_gone (setup, &before, image, policy, error);
+    return settle_gone (series, &before, image, policy, error);
 
-  return check_ours (removal, tag, error) && delete_tag (setup, &before, tag, error)
+  return check_ours (removal, tag, error) && delete_tag (series, &before, tag, error)
          && stm_image_tags_open (image, policy, /* cancellable= */ NULL, &after, error)
          && check_gone (&after, removal->name, error)
          && stm_image_tags_sync (&after, policy, error);
@@ -298,6 +302,8 @@ remove_tag (const StmQemuSetup *setup, const Removal *removal, const StmPathPoli
 static void
 roll_back (const StmQemuSetup *setup, GPtrArray *all, const StmPathPolicy *policy)
 {
+  g_autoptr (StmEndpointSeries) series = stm_endpoint_series_new (setup);
+
   for (guint i = 0; i < all->len; i++)
     {
       const Tagged *tagged = g_ptr_array_index (all, i);
@@ -308,7 +314,7 @@ roll_back (const StmQemuSetup *setup, GPtrArray *all, const StmPathPolicy *polic
                                     .name = g_ptr_array_index (tagged->names, k),
                                     .is_proven = TRUE };
 
-          (void) remove_tag (setup, &removal, policy, NULL);
+          (void) remove_tag (series, &removal, policy, NULL);
         }
     }
 }
@@ -338,26 +344,26 @@ stm_qemu_tags_make (const StmQemuSetup *setup, const StmPlan *plan, const StmPat
 }
 
 gboolean
-stm_qemu_tags_abandon (const StmQemuSetup *setup, const StmPlan *plan, const StmStep *step,
+stm_qemu_tags_abandon (StmEndpointSeries *series, const StmPlan *plan, const StmStep *step,
                        const StmPathPolicy *policy, GError **error)
 {
-  g_return_val_if_fail (setup != NULL && plan != NULL && step != NULL && policy != NULL, FALSE);
+  g_return_val_if_fail (series != NULL && plan != NULL && step != NULL && policy != NULL, FALSE);
 
   /* A name that has the plan's id tells by itself. */
   const Removal removal = { .image = step->image,
                             .name = step->name,
                             .is_proven = strstr (step->name, plan->id) != NULL };
 
-  return remove_tag (setup, &removal, policy, error);
+  return remove_tag (series, &removal, policy, error);
 }
 
 gboolean
-stm_qemu_tags_remove (const StmQemuSetup *setup, const StmStep *step, const StmPathPolicy *policy,
+stm_qemu_tags_remove (StmEndpointSeries *series, const StmStep *step, const StmPathPolicy *policy,
                       GError **error)
 {
-  g_return_val_if_fail (setup != NULL && step != NULL && policy != NULL, FALSE);
+  g_return_val_if_fail (series != NULL && step != NULL && policy != NULL, FALSE);
 
   const Removal removal = { .image = step->image, .name = step->name, .is_proven = TRUE };
 
-  return remove_tag (setup, &removal, policy, error);
+  return remove_tag (series, &removal, policy, error);
 }

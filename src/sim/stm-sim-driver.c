@@ -146,9 +146,10 @@ abandon_marks (StmDriver *driver, const StmPlan *plan, const StmPathPolicy *poli
 }
 
 static gboolean
-remove_mark (StmDriver *driver, const StmStep *step, const StmPathPolicy *policy, GError **error)
+remove_marks (StmDriver *driver, const StmStep *const *steps, gsize n_steps,
+              const StmPathPolicy *policy, GError **failures)
 {
-  return stm_sim_remove_mark (STM_SIM_DRIVER (driver)->world, step, policy, error);
+  return stm_sim_remove_marks (STM_SIM_DRIVER (driver)->world, steps, n_steps, policy, failures);
 }
 
 static gboolean
@@ -187,7 +188,7 @@ stm_sim_driver_iface_init (StmDriverInterface *iface)
   iface->make_bitmaps = make_bitmaps;
   iface->go_to_tag = go_to_tag;
   iface->abandon_marks = abandon_marks;
-  iface->remove_mark = remove_mark;
+  iface->remove_marks = remove_marks;
   iface->merge = merge;
   iface->remove_image = remove_image;
   iface->abandon_overlays = abandon_overlays;

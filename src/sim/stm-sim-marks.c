@@ -1,5 +1,5 @@
-/* Tags and bitmaps in simulated images: each verb looks at all images first and then changes them,
- * so that it is done whole or not at all.
+/* Tags and bitmaps in simulated images: a verb that makes some looks at all images first and then
+ * changes them, so that it is done whole or not at all.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -184,18 +184,50 @@ stm_sim_abandon_marks (StmSimWorld *world, const StmPlan *plan, const StmPathPol
   return is_done;
 }
 
-gboolean
-stm_sim_remove_mark (StmSimWorld *world, const StmStep *step, const StmPathPolicy *policy,
-                     GError **error)
+static gboolean
+remove_locked (StmSimWorld *world, const StmStep *step, const StmPathPolicy *policy, GError **error)
 {
-  stm_sim_world_lock (world);
+  g_autoptr (GError) problem = NULL;
   StmSimImage *image = stm_sim_get_qcow2 (world, policy, step->image->path,
-                                          "removing a mark from image", error);
+                                          "removing a mark from image", &problem);
+
   if (image != NULL && step->kind == STM_STEP_UNTAG)
     stm_sim_image_remove_tag (image, step->name);
   else if (image != NULL)
     stm_sim_image_remove_bitmap (image, step->name);
-  gboolean is_done = image != NULL && stm_sim_world_commit_locked (world, error);
+  /* An image that is gone has taken its bitmaps along. */
+  if (image != NULL
+      || (step->kind == STM_STEP_UNBITMAP
+          && g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND)))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
+static void
+fail_all (GError **failures, gsize n_failures, const GError *why)
+{
+  for (gsize i = 0; i < n_failures; i++)
+    if (failures[i] == NULL)
+      failures[i] = g_error_copy (why);
+}
+
+gboolean
+stm_sim_remove_marks (StmSimWorld *world, const StmStep *const *steps, gsize n_steps,
+                      const StmPathPolicy *policy, GError **failures)
+{
+  g_autoptr (GError) unwritten = NULL;
+  gboolean is_done = TRUE;
+
+  stm_sim_world_lock (world);
+  for (gsize i = 0; i < n_steps; i++)
+    if (!remove_locked (world, steps[i], policy, &failures[i]))
+      is_done = FALSE;
+  if (!stm_sim_world_commit_locked (world, &unwritten))
+    {
+      fail_all (failures, n_steps, unwritten);
+      is_done = FALSE;
+    }
   stm_sim_world_unlock (world);
 
   return is_done;

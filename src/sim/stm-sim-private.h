@@ -37,5 +37,5 @@ gboolean stm_sim_go_to_tag (StmSimWorld *world, const StmStep *step, const StmPa
                             GError **error);
 gboolean stm_sim_abandon_marks (StmSimWorld *world, const StmPlan *plan,
                                 const StmPathPolicy *policy, GError **error);
-gboolean stm_sim_remove_mark (StmSimWorld *world, const StmStep *step, const StmPathPolicy *policy,
-                              GError **error);
+gboolean stm_sim_remove_marks (StmSimWorld *world, const StmStep *const *steps, gsize n_steps,
+                               const StmPathPolicy *policy, GError **failures);

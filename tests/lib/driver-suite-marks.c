@@ -6,6 +6,8 @@
 
 #include "stemma-error.h"
 
+#include <string.h>
+
 /* ---- tags ---- */
 
 static void
@@ -316,6 +318,91 @@ test_streams_carry_bitmaps (DriverSuite *suite)
   driver_suite_assert_top_stands_on_base (suite);
 }
 
+/* ---- removed in one go ---- */
+
+/* a has a tag and a bitmap, b a bitmap, and all of them something that stays. */
+static void
+make_marked_images (DriverSuite *suite)
+{
+  driver_suite_make_image (suite, "a", "qcow2", NULL, NULL);
+  driver_suite_make_image (suite, "b", "qcow2", NULL, NULL);
+  driver_suite_write_block (suite, "a", 0, 1);
+  driver_suite_mark (suite, STM_STEP_TAG, "a", "s1");
+  driver_suite_mark (suite, STM_STEP_TAG, "a", "stays");
+  driver_suite_mark (suite, STM_STEP_BITMAP, "a", "c1");
+  driver_suite_mark (suite, STM_STEP_BITMAP, "b", "c1");
+  driver_suite_mark (suite, STM_STEP_BITMAP, "b", "stays");
+}
+
+static void
+assert_marks_are_gone (DriverSuite *suite)
+{
+  g_autoptr (StmSurvey) survey = driver_suite_look_at (suite, "a", "qcow2", NULL);
+  const StmFacts *facts = driver_suite_facts_of (suite, survey, "a");
+
+  g_assert_null (stm_facts_find_tag (facts, "s1"));
+  g_assert_nonnull (stm_facts_find_tag (facts, "stays"));
+  assert_bitmap (suite, "a", NULL, "c1", FALSE);
+  assert_bitmap (suite, "b", NULL, "c1", FALSE);
+  assert_bitmap (suite, "b", NULL, "stays", TRUE);
+  driver_suite_assert_block (suite, "a", 0, 1);
+}
+
+static void
+test_marks_of_many_images_go (DriverSuite *suite)
+{
+  g_autoptr (StmPlan) plan = driver_suite_plan_new ();
+
+  make_marked_images (suite);
+  driver_suite_add_mark (suite, plan, STM_STEP_UNTAG, "a", "qcow2", "s1", NULL);
+  driver_suite_add_mark (suite, plan, STM_STEP_UNBITMAP, "a", "qcow2", "c1", NULL);
+  driver_suite_add_mark (suite, plan, STM_STEP_UNBITMAP, "b", "qcow2", "c1", NULL);
+  for (guint i = 0; i < 2; i++)
+    {
+      GError *failures[] = { NULL, NULL, NULL };
+
+      driver_suite_remove_marks (suite, plan, failures);
+      for (guint k = 0; k < G_N_ELEMENTS (failures); k++)
+        g_assert_no_error (failures[k]);
+      assert_marks_are_gone (suite);
+    }
+}
+
+static void
+test_an_image_that_fails_keeps_no_mark_of_another (DriverSuite *suite)
+{
+  static const char *const obstacles[] = { "missing", "raw" };
+
+  make_marked_images (suite);
+  driver_suite_make_image (suite, "raw", "raw", NULL, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (obstacles); i++)
+    {
+      g_autoptr (StmPlan) plan = driver_suite_plan_new ();
+      g_autofree char *path = driver_suite_path_of (suite, obstacles[i]);
+      GError *failures[] = { NULL, NULL, NULL };
+
+      driver_suite_add_mark (suite, plan, i == 0 ? STM_STEP_UNTAG : STM_STEP_UNBITMAP, "a", "qcow2",
+                             i == 0 ? "s1" : "c1", NULL);
+      driver_suite_add_mark (suite, plan, STM_STEP_UNTAG, obstacles[i], "qcow2", "s1", NULL);
+      driver_suite_add_mark (suite, plan, STM_STEP_UNBITMAP, "b", "qcow2", "c1", NULL);
+      driver_suite_remove_marks (suite, plan, failures);
+      g_assert_no_error (failures[0]);
+      g_assert_nonnull (failures[1]);
+      g_assert_true (failures[1]->domain == STEMMA_ERROR);
+      g_assert_nonnull (strstr (failures[1]->message, path));
+      g_assert_no_error (failures[2]);
+      g_clear_error (&failures[1]);
+    }
+  assert_marks_are_gone (suite);
+}
+
+static void
+test_a_missing_file_took_its_bitmaps_along (DriverSuite *suite)
+{
+  driver_suite_remove_mark (suite, STM_STEP_UNBITMAP, "missing", "c1");
+  driver_suite_assert_exists (suite, "missing", FALSE);
+}
+
 const DriverSuiteTest driver_suite_mark_tests[] = {
   { "overlay/carries-bitmaps", test_overlays_carry_bitmaps },
   { "commit/carries-bitmaps", test_merges_carry_bitmaps },
@@ -328,8 +415,11 @@ const DriverSuiteTest driver_suite_mark_tests[] = {
   { "tag/with-a-drivers-own-mark", test_a_mark_of_the_drivers_own_is_not_in_the_way },
   { "tag/goes", test_tags_go },
   { "mark/none-in-raw", test_raw_images_take_no_marks },
+  { "mark/those-of-many-images-go", test_marks_of_many_images_go },
+  { "mark/one-that-cannot-go-keeps-no-other", test_an_image_that_fails_keeps_no_mark_of_another },
   { "bitmap/all-or-none", test_bitmaps_are_made_all_or_none },
   { "bitmap/comes-and-goes", test_bitmaps_come_and_go },
   { "bitmap/is-taken-back", test_bitmaps_are_taken_back },
+  { "bitmap/goes-with-its-file", test_a_missing_file_took_its_bitmaps_along },
   { NULL, NULL },
 };

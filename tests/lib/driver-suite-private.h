@@ -53,6 +53,7 @@ void driver_suite_add_overlay (DriverSuite *suite, StmPlan *plan, const char *na
 gboolean driver_suite_make_overlays (DriverSuite *suite, const StmPlan *plan, GError **error);
 void driver_suite_mark (DriverSuite *suite, StmStepKind kind, const char *image, const char *name);
 const StmStep *driver_suite_first_step (const StmPlan *plan);
+void driver_suite_remove_marks (DriverSuite *suite, const StmPlan *plan, GError **failures);
 void driver_suite_remove_mark (DriverSuite *suite, StmStepKind kind, const char *image,
                                const char *name);
 void driver_suite_merge (DriverSuite *suite, const StmPlan *plan);

@@ -77,6 +77,18 @@ image_list (StmImage *first, ...)
   return images;
 }
 
+gboolean
+image_fixture_remove_mark (ImageFixture *self, const StmStep *step, GError **error)
+{
+  GError *failure = NULL;
+  gboolean is_done = stm_driver_remove_marks (self->driver, &step, 1, self->policy, &failure);
+
+  g_assert_cmpint (failure == NULL, ==, is_done);
+  if (failure != NULL)
+    g_propagate_error (error, failure);
+  return is_done;
+}
+
 void
 image_fixture_assert_no_endpoints (ImageFixture *self)
 {

@@ -31,6 +31,9 @@ StmImage *image_fixture_record (ImageFixture *self, const char *name, const char
 /* Images of a chain or list; takes them; ends with NULL. */
 GPtrArray *image_list (StmImage *first, ...) G_GNUC_NULL_TERMINATED;
 
+/* Does one UNTAG or UNBITMAP step. */
+gboolean image_fixture_remove_mark (ImageFixture *self, const StmStep *step, GError **error);
+
 /* Fails the test unless there is no QEMU of the driver's left. */
 void image_fixture_assert_no_endpoints (ImageFixture *self);
 /* Names of the files, as test_directory_list(). */

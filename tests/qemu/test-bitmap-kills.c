@@ -257,7 +257,7 @@ remove_gone (gpointer data, GError **error)
     .kind = STM_STEP_UNBITMAP, .target = "vda", .image = image, .name = "gone"
   };
 
-  return stm_driver_remove_mark (self->images.driver, &step, self->images.policy, error);
+  return image_fixture_remove_mark (&self->images, &step, error);
 }
 
 static void

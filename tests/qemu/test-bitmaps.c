@@ -226,10 +226,10 @@ remove_bitmap (Fixture *self, const char *image, const char *bitmap)
   g_autoptr (GError) error = NULL;
   g_autoptr (StmImage) recorded = record (self, image, NULL);
 
-  g_assert_true (stm_driver_remove_mark (
-      self->images.driver,
+  g_assert_true (image_fixture_remove_mark (
+      &self->images,
       &(StmStep){ .kind = STM_STEP_UNBITMAP, .target = "vda", .image = recorded, .name = bitmap },
-      self->images.policy, &error));
+      &error));
   g_assert_no_error (error);
 }
 

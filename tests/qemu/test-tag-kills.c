@@ -169,7 +169,7 @@ run (World *world, Verb verb, GCancellable *cancellable, GError **error)
     case VERB_GOTO:
       return stm_driver_go_to_tag (driver, get_step (world, 1), policy, cancellable, error);
     case VERB_UNTAG:
-      return stm_driver_remove_mark (driver, get_step (world, 2), policy, error);
+      return image_fixture_remove_mark (world->fixture, get_step (world, 2), error);
     case VERB_ABANDON:
       return stm_driver_abandon_marks (driver, world->plan, policy, error);
     }

@@ -250,7 +250,7 @@ test_remove (ImageFixture *self, gconstpointer unused)
     {
       g_autoptr (GError) error = NULL;
 
-      stm_driver_remove_mark (self->driver, tag_plan_get (plan, 0), self->policy, &error);
+      image_fixture_remove_mark (self, tag_plan_get (plan, 0), &error);
       g_assert_no_error (error);
       tag_image_assert_tags (self, image, "second");
       tag_image_assert_content (image, "239");
@@ -271,8 +271,7 @@ test_remove_refused (ImageFixture *self, gconstpointer unused)
   RUN ("qemu-img", "snapshot", "-c", "twice", image->path);
   RUN ("qemu-img", "snapshot", "-c", "twice", image->path);
   tag_plan_add (plan, STM_STEP_UNTAG, image, "twice", NULL);
-  g_assert_false (
-      stm_driver_remove_mark (self->driver, tag_plan_get (plan, 0), self->policy, &error));
+  g_assert_false (image_fixture_remove_mark (self, tag_plan_get (plan, 0), &error));
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN);
   tag_image_assert_tags (self, image, "twice* twice*");
 }
