@@ -4,13 +4,16 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stemma-error.h"
+#include "stm-absence.h"
 #include "stm-daemon.h"
+#include "stm-names.h"
 #include "stm-path-policy.h"
 #include "stm-polkit-authority.h"
 #include "stm-qemu-driver.h"
 #include "stm-registry.h"
 #include "stm-session-authority.h"
 #include "stm-sim-driver.h"
+#include "stm-takeover.h"
 
 #include <gio/gio.h>
 #include <locale.h>
@@ -18,9 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* With --replace the service that goes may have a merge to bring to a safe end. */
-#define REPLACE_WAIT_SECONDS 100
-#define REPLACE_RETRY_MICROSECONDS (100 * 1000)
 /* An endpoint that nobody needs takes some megabytes; a second operation mostly comes soon. */
 #define SPARE_IDLE_MILLISECONDS (60 * 1000)
 
@@ -218,28 +218,50 @@ on_phase (const char *phase, gpointer user_data)
     kill (getpid (), SIGKILL);
 }
 
-static StmRegistry *
-open_registry (const Settings *settings, StmDriver *driver, GError **error)
+static GBusType
+bus_of (const Settings *settings)
 {
-  gint64 deadline = g_get_monotonic_time () + REPLACE_WAIT_SECONDS * G_USEC_PER_SEC;
+  return settings->session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM;
+}
 
-  while (TRUE)
+/* The driver anew each time: what it keeps of the images is the other service's to change as long
+ * as that one has the store. */
+static gpointer
+open_registry (gpointer user_data, GError **error)
+{
+  const Settings *settings = user_data;
+  g_autoptr (StmDriver) driver = make_driver (settings, error);
+
+  if (driver == NULL)
+    return NULL;
+  return stm_registry_open_sync (driver, settings->state_directory,
+                                 (const char *const *) settings->pools, error);
+}
+
+/* A service that runs is asked to go only when its store is what is missing: not for the sake of
+ * one that could not start anyway. `*out_takeover` is NULL when nobody was asked. */
+static StmRegistry *
+open_or_take_over (const Settings *settings, StmTakeover **out_takeover, GError **error)
+{
+  g_autoptr (StmTakeover) takeover = NULL;
+  g_autoptr (GError) problem = NULL;
+  StmRegistry *registry = open_registry ((gpointer) settings, &problem);
+
+  if (registry != NULL)
+    return registry;
+  if (!settings->replace || !g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_BUSY))
     {
-      g_autoptr (GError) problem = NULL;
-      StmRegistry *registry = stm_registry_open_sync (
-          driver, settings->state_directory, (const char *const *) settings->pools, &problem);
-
-      if (registry != NULL)
-        return registry;
-      if (!settings->replace || g_get_monotonic_time () > deadline
-          || !g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_BUSY))
-        {
-          g_propagate_error (error, g_steal_pointer (&problem));
-          return NULL;
-        }
-      /* The store of the one being replaced is closed when its last step is done. */
-      g_usleep (REPLACE_RETRY_MICROSECONDS);
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return NULL;
     }
+
+  takeover = stm_takeover_begin_sync (bus_of (settings), error);
+  if (takeover == NULL)
+    return NULL;
+  registry = stm_takeover_run (takeover, open_registry, (gpointer) settings, error);
+  if (registry != NULL)
+    *out_takeover = g_steal_pointer (&takeover);
+  return registry;
 }
 
 static char *
@@ -255,32 +277,29 @@ ask_hypervisor_version (StmDriver *driver)
   return g_strdup ("");
 }
 
-/* With --replace the name is taken first: it is what makes the other one go and close the store.
- * Else last, when everything can be answered. */
+/* The name comes last, when everything can be answered. */
 static gboolean
 serve (const Settings *settings, StmDaemon *daemon, GError **error)
 {
-  g_autoptr (StmDriver) driver = NULL;
-  g_autoptr (StmRegistry) registry = NULL;
+  g_autoptr (StmTakeover) takeover = NULL;
+  g_autoptr (StmRegistry) registry = open_or_take_over (settings, &takeover, error);
   g_autofree char *version = NULL;
   const char *stop_after = g_getenv ("STEMMA_STOP_AFTER");
   gboolean is_owner = FALSE;
+  gboolean is_stopped = FALSE;
 
-  if (settings->replace && !stm_daemon_own_name_sync (daemon, STM_NAME_REPLACE, error))
-    return FALSE;
-  driver = make_driver (settings, error);
-  if (driver == NULL)
-    return FALSE;
-  version = ask_hypervisor_version (driver);
-  registry = open_registry (settings, driver, error);
   if (registry == NULL)
     return FALSE;
   if (stop_after != NULL)
     stm_registry_set_phase_hook (registry, on_phase, (gpointer) stop_after);
 
+  version = ask_hypervisor_version (stm_registry_get_driver (registry));
   stm_daemon_publish (daemon, registry, version);
-  is_owner = settings->replace || stm_daemon_own_name_sync (daemon, STM_NAME_KEEP, error);
-  if (is_owner)
+  is_owner = stm_daemon_own_name_sync (daemon, settings->replace ? STM_NAME_REPLACE : STM_NAME_KEEP,
+                                       error);
+  is_stopped = takeover != NULL && stm_takeover_is_stopped (takeover);
+  g_clear_object (&takeover);
+  if (is_owner && !is_stopped)
     stm_daemon_run (daemon);
   stm_registry_close_sync (registry);
   return is_owner;
@@ -289,8 +308,7 @@ serve (const Settings *settings, StmDaemon *daemon, GError **error)
 static gboolean
 run (const Settings *settings, GError **error)
 {
-  g_autoptr (GDBusConnection) connection = g_bus_get_sync (
-      settings->session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM, NULL, error);
+  g_autoptr (GDBusConnection) connection = g_bus_get_sync (bus_of (settings), NULL, error);
   g_autoptr (StmAuthority) authority = NULL;
   g_autoptr (StmDaemon) daemon = NULL;
   gboolean is_served = FALSE;
@@ -300,6 +318,7 @@ run (const Settings *settings, GError **error)
 
   /* The end of the bus is an end of ours, but an orderly one. */
   g_dbus_connection_set_exit_on_close (connection, FALSE);
+  stm_absence_begin_without_name (connection, STM_BUS_NAME);
   authority = settings->session ? stm_session_authority_new (geteuid ())
                                 : stm_polkit_authority_new ();
   daemon = stm_daemon_new (connection, authority);
@@ -307,6 +326,19 @@ run (const Settings *settings, GError **error)
   /* Replies that are on their way. Without a bus there is nobody to get them. */
   g_dbus_connection_flush_sync (connection, NULL, NULL);
   return is_served;
+}
+
+/* Who is asked to stop before he has begun has nothing to complain of. */
+static int
+report (const GError *error)
+{
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_message ("%s: ends", error->message);
+      return 0;
+    }
+  g_printerr ("stemmad: %s\n", error->message);
+  return 1;
 }
 
 int
@@ -331,9 +363,6 @@ main (int argc, char **argv)
   g_log_set_debug_enabled (settings.verbose);
   if (!read_config (&settings, &error) || !fill_in_directories (&settings, &error)
       || !run (&settings, &error))
-    {
-      g_printerr ("stemmad: %s\n", error->message);
-      return 1;
-    }
+    return report (error);
   return 0;
 }

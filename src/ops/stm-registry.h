@@ -35,7 +35,7 @@ typedef struct
 
 /* Opens the store in `state_directory` and reads it; lays the recovery of what the journal holds at
  * the heads of the queues, before any call of a client. `pools` are the directories that the
- * configuration allows. Blocking; before the main loop runs. */
+ * configuration allows. Blocking; before the main loop serves anybody. */
 StmRegistry *stm_registry_open_sync (StmDriver *driver, const char *state_directory,
                                      const char *const *pools, GError **error);
 /* Lets running steps come to a safe end, and closes the store. */
