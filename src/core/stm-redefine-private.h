@@ -73,6 +73,9 @@ gboolean
 stm_redefined_prefix (const StmRedefinition *self, const StmRedefined *redefined, GError **error);
 /* The name of the document's moment, fit for a message. */
 char *stm_redefined_show_name (const StmRedefined *redefined);
+StmRedefinedDisk *stm_redefined_nth_disk (const StmRedefined *redefined, guint i);
+/* The image of the domain; NULL when it is not on record, or for NULL. */
+const StmImage *stm_redefine_get_record (const StmRedefinition *self, const char *path);
 
 /* stm-redefine-tree.c: which moments, on which parents. */
 gboolean stm_redefine_find_moments (StmRedefinition *self, GError **error);
@@ -84,8 +87,15 @@ gboolean stm_redefine_align (const StmRedefinition *self, StmRedefined *redefine
 GPtrArray *stm_redefine_list_images (const StmRedefinition *self);
 /* Which disks need a look, and settles those of which the record knows enough. */
 void stm_redefine_find_unknown (StmRedefinition *self);
+
+/* stm-redefine-records.c: what is on record of them, and what the look adds to it. */
 gboolean stm_redefine_settle_images (StmRedefinition *self, StmChange *change, GError **error);
 
 /* stm-redefine-validate.c: whether the images bear a document out. */
 gboolean stm_redefine_validate (const StmRedefinition *self, StmRedefined *redefined,
                                 const StmSurvey *survey, GError **error);
+
+/* stm-redefine-change.c: what becomes of the model. */
+void stm_redefine_put_moment (const StmRedefinition *self, const StmRedefined *redefined,
+                              StmChange *change);
+void stm_redefine_put_current (const StmRedefinition *self, StmChange *change);
