@@ -220,6 +220,51 @@ test_pages (Service *service, gconstpointer unused)
   g_assert_cmpuint (n_pages, ==, 5);
 }
 
+/* The path of the first snapshot behind another, or of all; and its description. */
+static char *
+read_first (Service *service, const char *domain, const char *after, char **out_description)
+{
+  g_autofree char *options = g_strdup_printf (
+      "({'limit': <uint32 1>%s%s%s},)", after != NULL ? ", 'after': <objectpath '" : "",
+      after != NULL ? after : "", after != NULL ? "'>" : "");
+  g_autoptr (GVariant) arguments = g_variant_parse (NULL, options, NULL, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant)
+      reply = service_call (service, domain, "Snapshots", "ListProperties", arguments, &error);
+  g_autoptr (GVariant) page = NULL;
+  g_autoptr (GVariant) properties = NULL;
+  char *path = NULL;
+
+  g_assert_no_error (error);
+  page = g_variant_get_child_value (reply, 0);
+  g_assert_cmpuint (g_variant_n_children (page), ==, 1);
+  g_variant_get_child (page, 0, "(o@a{sv})", &path, &properties);
+  g_assert_true (g_variant_lookup (properties, "Description", "s", out_description));
+  return path;
+}
+
+static void
+test_changed_pages (Service *service, gconstpointer unused)
+{
+  g_autofree char *domain = service_define (service, "mail", two_images);
+  g_autofree char *one = service_snapshot (service, domain, "one");
+  g_autofree char *two = service_snapshot (service, domain, "two");
+  g_autofree char *three = service_snapshot (service, domain, "three");
+  g_autofree char *description = NULL;
+  g_autofree char *first = read_first (service, domain, NULL, &description);
+  g_autofree char *next = NULL;
+
+  g_assert_cmpstr (first, ==, one);
+  g_free (service_call_well (service, two, "Snapshot", "Delete",
+                             g_variant_new_parsed ("({'wait': <true>},)")));
+  g_free (service_call_well (service, three, "Snapshot", "SetDescription",
+                             g_variant_new_parsed ("('told', @a{sv} {})")));
+  g_clear_pointer (&description, g_free);
+  next = read_first (service, domain, one, &description);
+  g_assert_cmpstr (next, ==, three);
+  g_assert_cmpstr (description, ==, "told");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -237,6 +282,7 @@ main (int argc, char **argv)
   TEST ("what-is-not-there-is-an-error", test_misreading);
   TEST ("introspection-shows-them-as-objects", test_introspection);
   TEST ("pages-hold-what-the-object-manager-gives", test_pages);
+  TEST ("a-page-tells-of-what-changed-since-the-last", test_changed_pages);
 #undef TEST
   return g_test_run ();
 }
