@@ -39,9 +39,9 @@ find_tags (const StmLayer *layer, gboolean also_freed)
       n_tags += also_freed || !g_hash_table_contains (layer->freed_tags, tag->name);
     }
 
-  return n_tags == 0
-             ? NULL
-             : g_strdup_printf ("%s holds %u internal snapshots", layer->image->path, n_tags);
+  return n_tags == 0 ? NULL
+                     : g_strdup_printf ("%s holds %u internal snapshot%s", layer->image->path,
+                                        n_tags, n_tags == 1 ? "" : "s");
 }
 
 /* Not every image of the format can be resized while it holds an internal snapshot. */
@@ -61,7 +61,8 @@ stm_layer_find_unlink_obstacle (StmLayers *self, StmLayer *layer)
     return g_strdup_printf ("%s was not made by this service, and so is never removed",
                             layer->image->path);
   if (layer->n_above > 0)
-    return g_strdup_printf ("%u other images stand on %s", layer->n_above, layer->image->path);
+    return g_strdup_printf ("%u other image%s on %s", layer->n_above,
+                            layer->n_above == 1 ? " stands" : "s stand", layer->image->path);
 
   char *holder = find_holder_outside (layer);
 

@@ -191,8 +191,8 @@ add_step_rows (const StmPlan *self, GVariantBuilder *builder)
     }
   if (n_told < n_all)
     {
-      g_autofree char *text = g_strdup_printf ("and %u steps more than can be listed here",
-                                               n_all - n_told);
+      g_autofree char *text = g_strdup_printf ("and %u step%s more than can be listed here",
+                                               n_all - n_told, n_all - n_told == 1 ? "" : "s");
 
       g_variant_builder_add_value (builder, row_new ("more", "", 0, text));
     }

@@ -21,9 +21,10 @@ check_no_moments (const StmModel *model, const StmDomain *domain, GError **error
     return TRUE;
 
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_HAS_MOMENTS,
-               "domain '%s' cannot be undefined, it has %u snapshots and %u checkpoints: delete "
+               "domain '%s' cannot be undefined, it has %u snapshot%s and %u checkpoint%s: delete "
                "them first, or give the option 'moments' as 'delete' or 'forget'",
-               domain->name, n_snapshots, n_checkpoints);
+               domain->name, n_snapshots, n_snapshots == 1 ? "" : "s", n_checkpoints,
+               n_checkpoints == 1 ? "" : "s");
 
   return FALSE;
 }
