@@ -1,42 +1,25 @@
-/* Images in, block graph up, process down.
+/* Process up, commands in, process down; its images stand in stm-block-endpoint-images.c.
  *
  * Called on one worker at a time. Knows what each node and descriptor set is for, so that QEMU's
- * messages, which know only numbers, come out with paths. Never gives QEMU a path, and never lets
- * it follow one from a header: each format node has its backing said.
- *
- * Per image N there are the descriptor set N, the protocol node "sN" and the format node "fN".
+ * messages, which know only numbers, come out with paths.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "stm-block-endpoint.h"
+#include "stm-block-endpoint-private.h"
 
-#include "stm-block-job.h"
 #include "stm-endpoint-keeper.h"
-#include "stm-image-lock.h"
 #include "stm-qmp-error.h"
-#include "stm-qmp.h"
 
 #include "stemma-error.h"
 
 #include <glib/gstdio.h>
 
-#include <string.h>
 #include <unistd.h>
 
 /* Closing images writes what is held back; a disk may be slow. */
 #define QUIT_TIMEOUT_MS (300 * 1000)
 /* How long a process whose monitor is gone has to be dead. */
 #define DEATH_TIMEOUT_MS (5 * 1000)
-
-struct _StmBlockEndpoint
-{
-  const StmQemuSetup *setup;
-  gboolean is_spare; /* the process is the keeper's, and was not heard of yet */
-  StmQemuProcess *process;
-  int qmp_fd; /* until it is connected */
-  StmQmp *qmp;
-  GPtrArray *paths; /* of image N at N - 1 */
-};
 
 StmBlockEndpoint *
 stm_block_endpoint_start (const StmQemuSetup *setup, GError **error)
@@ -169,8 +152,9 @@ propagate_failure (StmBlockEndpoint *self, GError *failure, GError **error)
   g_propagate_error (error, failure);
 }
 
-static JsonNode *
-call (StmBlockEndpoint *self, const StmQmpCall *qmp_call, GCancellable *cancellable, GError **error)
+JsonNode *
+stm_block_endpoint_call_sync (StmBlockEndpoint *self, const StmQmpCall *qmp_call,
+                              GCancellable *cancellable, GError **error)
 {
   GError *failure = NULL;
   JsonNode *result = NULL;
@@ -187,14 +171,14 @@ JsonNode *
 stm_block_endpoint_execute_sync (StmBlockEndpoint *self, const char *command, JsonObject *arguments,
                                  const char *attempt, GCancellable *cancellable, GError **error)
 {
-  return call (self,
-               &(StmQmpCall){ .command = command, .arguments = arguments, .attempt = attempt },
-               cancellable, error);
+  return stm_block_endpoint_call_sync (
+      self, &(StmQmpCall){ .command = command, .arguments = arguments, .attempt = attempt },
+      cancellable, error);
 }
 
-static gboolean
-execute (StmBlockEndpoint *self, const char *command, JsonObject *arguments, const char *attempt,
-         GCancellable *cancellable, GError **error)
+gboolean
+stm_block_endpoint_tell_sync (StmBlockEndpoint *self, const char *command, JsonObject *arguments,
+                              const char *attempt, GCancellable *cancellable, GError **error)
 {
   g_autoptr (JsonNode) result = stm_block_endpoint_execute_sync (self, command, arguments, attempt,
                                                                  cancellable, error);
@@ -210,12 +194,13 @@ stm_block_endpoint_pass_fd_sync (StmBlockEndpoint *self, const char *name, int f
 
   json_object_set_string_member (arguments, "fdname", name);
 
-  g_autoptr (JsonNode) result = call (self,
-                                      &(StmQmpCall){ .command = "getfd",
-                                                     .arguments = arguments,
-                                                     .passed_fd = &fd,
-                                                     .attempt = "passing a socket to QEMU" },
-                                      cancellable, error);
+  g_autoptr (JsonNode)
+      result = stm_block_endpoint_call_sync (self,
+                                             &(StmQmpCall){ .command = "getfd",
+                                                            .arguments = arguments,
+                                                            .passed_fd = &fd,
+                                                            .attempt = "passing a socket to QEMU" },
+                                             cancellable, error);
 
   return result != NULL;
 }
@@ -296,212 +281,6 @@ stm_block_endpoint_get_version_sync (StmBlockEndpoint *self, GCancellable *cance
   return NULL;
 }
 
-static void
-set_named (JsonObject *arguments, const char *member, char kind, StmBlockNode node)
-{
-  g_autofree char *name = g_strdup_printf ("%c%u", kind, node);
-
-  json_object_set_string_member (arguments, member, name);
-}
-
-void
-stm_block_endpoint_set_node (JsonObject *arguments, const char *member, StmBlockNode node)
-{
-  if (node != 0)
-    set_named (arguments, member, 'f', node);
-  else
-    json_object_set_null_member (arguments, member);
-}
-
-/* Hands the descriptor over as a new set; our copy is closed in any case. */
-static StmBlockNode
-pass_descriptor (StmBlockEndpoint *self, const char *path, int fd, GCancellable *cancellable,
-                 GError **error)
-{
-  g_autofree char *attempt = g_strdup_printf ("passing image %s to QEMU", path);
-  g_autoptr (JsonObject) arguments = json_object_new ();
-  StmBlockNode node = self->paths->len + 1;
-
-  json_object_set_int_member (arguments, "fdset-id", node);
-
-  g_autoptr (JsonNode) result = call (
-      self,
-      &(StmQmpCall){
-          .command = "add-fd", .arguments = arguments, .passed_fd = &fd, .attempt = attempt },
-      cancellable, error);
-
-  close (fd);
-  if (result == NULL)
-    return 0;
-  g_ptr_array_add (self->paths, g_strdup (path));
-
-  return node;
-}
-
-/* Whether QEMU waits for the disk where its order of writes asks for it. */
-typedef enum
-{
-  FLUSHES,
-  FLUSHES_NEVER,
-} Flushing;
-
-static gboolean
-add_protocol_node (StmBlockEndpoint *self, StmBlockNode node, StmImageAccess access,
-                   Flushing flushing, const char *attempt, GCancellable *cancellable,
-                   GError **error)
-{
-  g_autoptr (JsonObject) options = json_object_new ();
-  g_autofree char *file = g_strdup_printf ("/dev/fdset/%u", node);
-
-  /* No auto-read-only: with a descriptor set it reopens, and then finds its own locks. */
-  json_object_set_string_member (options, "driver", "file");
-  json_object_set_string_member (options, "filename", file);
-  set_named (options, "node-name", 's', node);
-  json_object_set_boolean_member (options, "read-only", access == STM_IMAGE_READ);
-  if (flushing == FLUSHES_NEVER)
-    {
-      g_autoptr (JsonObject) cache = json_object_new ();
-
-      json_object_set_boolean_member (cache, "no-flush", TRUE);
-      json_object_set_object_member (options, "cache", g_steal_pointer (&cache));
-    }
-
-  return execute (self, "blockdev-add", options, attempt, cancellable, error);
-}
-
-static gboolean
-add_format_node (StmBlockEndpoint *self, StmBlockNode node, const StmBlockImage *image,
-                 const char *attempt, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (JsonObject) options = json_object_new ();
-
-  json_object_set_string_member (options, "driver", image->format);
-  set_named (options, "node-name", 'f', node);
-  set_named (options, "file", 's', node);
-  /* For reading, where nothing else is asked for: a job that writes opens it for writing as long as
-   * it needs it, so that a crash at any other time leaves no bitmap marked as in use. */
-  json_object_set_boolean_member (options, "read-only", image->initial == STM_IMAGE_READ);
-  if (strcmp (image->format, "raw") != 0)
-    {
-      stm_block_endpoint_set_node (options, "backing", image->backing);
-      /* Whatever the image says: with them, one that is not closed properly is to be repaired. */
-      json_object_set_boolean_member (options, "lazy-refcounts", FALSE);
-    }
-
-  return execute (self, "blockdev-add", options, attempt, cancellable, error);
-}
-
-StmBlockNode
-stm_block_endpoint_add_image_sync (StmBlockEndpoint *self, const StmBlockImage *image, int fd,
-                                   GCancellable *cancellable, GError **error)
-{
-  g_return_val_if_fail (self != NULL && image != NULL && fd >= 0, 0);
-
-  g_autofree char *attempt = g_strdup_printf ("opening image %s", image->path);
-
-  if (!stm_image_lock_check (fd, image->path, image->access, error))
-    {
-      close (fd);
-      return 0;
-    }
-
-  StmBlockNode node = pass_descriptor (self, image->path, fd, cancellable, error);
-
-  if (node == 0
-      || !add_protocol_node (self, node, image->access, FLUSHES, attempt, cancellable, error)
-      || !add_format_node (self, node, image, attempt, cancellable, error))
-    return 0;
-
-  return node;
-}
-
-static gboolean
-format_overlay (StmBlockEndpoint *self, const StmBlockCreation *creation, StmBlockNode node,
-                GCancellable *cancellable, GError **error)
-{
-  g_autoptr (JsonObject) options = json_object_new ();
-  g_autoptr (JsonObject) arguments = json_object_new ();
-  g_autofree char *attempt = g_strdup_printf ("making overlay %s", creation->path);
-
-  json_object_set_string_member (options, "driver", "qcow2");
-  set_named (options, "file", 's', node);
-  json_object_set_int_member (options, "size", creation->capacity);
-  json_object_set_string_member (options, "backing-file", creation->backing_path);
-  json_object_set_string_member (options, "backing-fmt", creation->backing_format);
-  json_object_set_object_member (arguments, "options", g_steal_pointer (&options));
-
-  return stm_block_job_run_sync (
-      self,
-      &(StmBlockJob){ .command = "blockdev-create", .arguments = arguments, .attempt = attempt },
-      cancellable, error);
-}
-
-StmBlockNode
-stm_block_endpoint_create_overlay_sync (StmBlockEndpoint *self, const StmBlockCreation *creation,
-                                        int fd, GCancellable *cancellable, GError **error)
-{
-  g_return_val_if_fail (self != NULL && creation != NULL && fd >= 0, 0);
-
-  g_autofree char *attempt = g_strdup_printf ("making overlay %s", creation->path);
-  StmBlockImage image = { .path = creation->path,
-                          .format = "qcow2",
-                          .access = STM_IMAGE_WRITE,
-                          .initial = creation->initial };
-  StmBlockNode node = pass_descriptor (self, creation->path, fd, cancellable, error);
-
-  if (node == 0
-      || !add_protocol_node (self, node, STM_IMAGE_WRITE, FLUSHES_NEVER, attempt, cancellable,
-                             error)
-      || !format_overlay (self, creation, node, cancellable, error)
-      || !add_format_node (self, node, &image, attempt, cancellable, error))
-    return 0;
-
-  return node;
-}
-
-gboolean
-stm_block_endpoint_remove_image_sync (StmBlockEndpoint *self, StmBlockNode node, GError **error)
-{
-  g_return_val_if_fail (self != NULL && node >= 1 && node <= self->paths->len, FALSE);
-
-  g_autofree char *attempt = g_strdup_printf (
-      "closing image %s", (const char *) g_ptr_array_index (self->paths, node - 1));
-  g_autoptr (JsonObject) format = json_object_new ();
-  g_autoptr (JsonObject) protocol = json_object_new ();
-
-  set_named (format, "node-name", 'f', node);
-  set_named (protocol, "node-name", 's', node);
-
-  return execute (self, "blockdev-del", format, attempt, NULL, error)
-         && execute (self, "blockdev-del", protocol, attempt, NULL, error);
-}
-
-gboolean
-stm_block_endpoint_reopen_sync (StmBlockEndpoint *self, StmBlockNode node, StmBlockNode backing,
-                                StmImageAccess access, GError **error)
-{
-  g_return_val_if_fail (self != NULL && node >= 1 && node <= self->paths->len, FALSE);
-
-  g_autofree char *attempt = g_strdup_printf (
-      "writing image %s", (const char *) g_ptr_array_index (self->paths, node - 1));
-  g_autoptr (JsonObject) options = json_object_new ();
-  g_autoptr (JsonArray) list = json_array_new ();
-  g_autoptr (JsonObject) arguments = json_object_new ();
-
-  /* QMP has no command to flush. To reopen, also with the same options, is the one that flushes and
-   * reports what went wrong in that; "stop" flushes too and keeps silent. */
-  json_object_set_string_member (options, "driver", "qcow2");
-  set_named (options, "node-name", 'f', node);
-  set_named (options, "file", 's', node);
-  stm_block_endpoint_set_node (options, "backing", backing);
-  json_object_set_boolean_member (options, "lazy-refcounts", FALSE);
-  json_object_set_boolean_member (options, "read-only", access == STM_IMAGE_READ);
-  json_array_add_object_element (list, g_steal_pointer (&options));
-  json_object_set_array_member (arguments, "options", g_steal_pointer (&list));
-
-  return execute (self, "blockdev-reopen", arguments, attempt, NULL, error);
-}
-
 gboolean
 stm_block_endpoint_quit_sync (StmBlockEndpoint *self, GError **error)
 {
@@ -510,7 +289,7 @@ stm_block_endpoint_quit_sync (StmBlockEndpoint *self, GError **error)
   g_autoptr (GError) failure = NULL;
 
   /* It may be gone before its reply is read; how it ended is what counts. */
-  if (!execute (self, "quit", NULL, "closing the images", NULL, &failure)
+  if (!stm_block_endpoint_tell_sync (self, "quit", NULL, "closing the images", NULL, &failure)
       && !g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))
     {
       g_propagate_error (error, g_steal_pointer (&failure));
