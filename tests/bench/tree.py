@@ -88,6 +88,13 @@ class Side:
         self.bus.terminate()
         self.bus.wait()
 
+    def rest(self):
+        try:
+            self.processes[0].wait(timeout=REST)
+        except subprocess.TimeoutExpired:
+            return
+        raise SystemExit(f'{self.word} has ended')
+
     def memory(self):
         return sum(resident(process.pid) for process in self.processes)
 
@@ -146,7 +153,7 @@ def measure(side, number, shape):
         figures['disk'] = size_of(side.state())
         figures['read'] = float(side.ask('read', domain)[0])
         figures['least'] = float(side.ask('read-least', domain)[0])
-        time.sleep(REST)
+        side.rest()
         figures['memory'] = side.memory()
         figures['start'] = side.first_answer(domain)
     finally:
@@ -162,7 +169,7 @@ def measure_bulk(side, number):
         domain = side.ask('define', str(side.document))[0]
         figures['rate'] = float(side.ask('bulk', str(number), domain)[0])
         figures['at once'] = side.memory()
-        time.sleep(REST)
+        side.rest()
         figures['memory'] = side.memory()
         figures['start'] = side.first_answer(domain)
     finally:
