@@ -126,12 +126,33 @@ full_interface (const char *interface)
                                          : g_strconcat (NAME_PREFIX, interface, NULL);
 }
 
+static gboolean
+is_unknown_object (const GError *error)
+{
+  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
+         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE)
+         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
+}
+
 /* What GDBus puts before the words of a remote error is of no use to people. */
 static GVariant *
-end_call (GVariant *reply, GError *problem, GError **error)
+end_call (const Request *request, GVariant *reply, GError *problem, GError **error)
 {
+  gboolean is_ours = strchr (request->interface, '.') == NULL;
+
   if (reply != NULL)
     return reply;
+
+  /* An object that went since it was found, mostly; the bus says that of its method. */
+  if (is_ours && is_unknown_object (problem))
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
+                   "the object '%s' is not there any more, or the service is too old for its "
+                   "method '%s'",
+                   request->path, request->method);
+      g_error_free (problem);
+      return NULL;
+    }
 
   g_dbus_error_strip_remote_error (problem);
   if (g_error_matches (problem, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN)
@@ -168,7 +189,7 @@ make_call_allowed (StemmaClient *self, const Request *request, GCancellable *can
       g_clear_error (&problem);
       reply = make_call (self, request, cancellable, &problem);
     }
-  return end_call (reply, problem, error);
+  return end_call (request, reply, problem, error);
 }
 
 GVariant *
@@ -214,15 +235,6 @@ stemma_client_call_with_fd_sync (StemmaClient *self, const char *path, const cha
   return make_call_allowed (self, &request, cancellable, error);
 }
 
-static gboolean
-is_unknown_object (const GError *error)
-{
-  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD)
-         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS);
-}
-
 static GVariant *
 end_look (GVariant *reply, GError *problem, const char *path, GError **error)
 {
@@ -230,7 +242,8 @@ end_look (GVariant *reply, GError *problem, const char *path, GError **error)
 
   if (reply == NULL)
     {
-      if (is_unknown_object (problem))
+      if (is_unknown_object (problem)
+          || g_error_matches (problem, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS))
         {
           g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
                        "there is no object '%s' of that kind", path);

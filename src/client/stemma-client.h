@@ -135,7 +135,8 @@ stemma_client_set_challenge_func (StemmaClient *self, StemmaChallengeFunc func, 
  * @error: return location for an error
  *
  * Calls a method of the service. Errors of the service are of %STEMMA_ERROR, without the words that
- * GDBus adds; those of the bus are as GDBus has them.
+ * GDBus adds; %STEMMA_ERROR_NOT_FOUND also when the object is not there; others of the bus are as
+ * GDBus has them.
  *
  * Returns: (transfer full): the reply, or %NULL with @error set
  */
