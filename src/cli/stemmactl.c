@@ -81,8 +81,9 @@ set_unknown (const char *noun, const char *word, GError **error)
                  noun != NULL ? noun : "", noun != NULL ? " " : "");
   else
     g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                 "there is no command '%s%s%s'; 'stemmactl --help' lists them",
-                 noun != NULL ? noun : "", noun != NULL ? " " : "", word);
+                 "there is no command '%s%s%s'; 'stemmactl %s%s--help' lists them",
+                 noun != NULL ? noun : "", noun != NULL ? " " : "", word, noun != NULL ? noun : "",
+                 noun != NULL ? " " : "");
   return FALSE;
 }
 

@@ -156,9 +156,9 @@ check_words (StmCliCall *call, GError **error)
     return TRUE;
 
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-               "too %s arguments; usage: stemmactl %s %s",
+               "too %s arguments; usage: stemmactl %s%s%s",
                call->n_words < stm_cli_command_min_arguments (call->command) ? "few" : "many",
-               title, call->command->arguments);
+               title, *call->command->arguments != '\0' ? " " : "", call->command->arguments);
   return FALSE;
 }
 
@@ -319,6 +319,23 @@ stm_cli_call_text (const StmCliCall *call, const char *name)
   const StmCliValue *value = value_of (call, name);
 
   return value != NULL ? value->text : NULL;
+}
+
+const char *
+stm_cli_call_find_choice (const StmCliCall *call)
+{
+  guint n_options = count_options (call->command);
+
+  for (guint i = 0; i < n_options; i++)
+    {
+      const StmCliOption *option = &call->command->options[i];
+      const StmCliValue *value = &call->values[i];
+
+      if (option->key != NULL && option->kind != STM_CLI_MOMENT
+          && (value->flag || value->text != NULL || value->list != NULL || value->number >= 0))
+        return option->name;
+    }
+  return NULL;
 }
 
 /* Floating; NULL with error, or without when the option was not given. */

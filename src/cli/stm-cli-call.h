@@ -61,6 +61,10 @@ StemmaClient *stm_cli_call_get_client (StmCliCall *call, GError **error);
 gboolean stm_cli_call_flag (const StmCliCall *call, const char *name);
 const char *stm_cli_call_text (const StmCliCall *call, const char *name); /* NULL: not given */
 
+/* The first option that was given and is the service's to read, but for moments, which stand in no
+ * document; NULL when there is none. */
+const char *stm_cli_call_find_choice (const StmCliCall *call);
+
 /* Adds to an a{sv} what the command's options say to the service. `domain` is for moments by name;
  * may be NULL when the command has no such option. */
 gboolean stm_cli_call_add_options (StmCliCall *call, const char *domain, GVariantBuilder *options,

@@ -8,8 +8,9 @@
 static const StmCliOption create_options[] = {
   { "description", STM_CLI_TEXT, "TEXT", "A description", "description" },
   { "disk", STM_CLI_LIST, "TARGET", "Only this disk; may be given several times", "disks" },
-  { "quiesce", STM_CLI_TEXT, "WORD", "Bring the guest's file systems to rest: no, try, require",
-    "quiesce", "no try require" },
+  { "quiesce", STM_CLI_TEXT, "WORD",
+    "Bring the guest's file systems to rest when it runs: no (default) or try", "quiesce",
+    "no try" },
   { "parent", STM_CLI_MOMENT, "CHECKPOINT", "The checkpoint that it stands on", "parent" },
   { "durable", STM_CLI_FLAG, NULL, "Keep what it records over a loss of power", "durable" },
   { "xml", STM_CLI_TEXT, "FILE", "Take everything from a libvirt document; - reads stdin", NULL },
@@ -42,7 +43,6 @@ static const StmCliOption redefine_options[] = {
 
 static const StmCliOption xml_options[] = {
   { "no-domain", STM_CLI_FLAG, NULL, "Without the definition of the machine", "no-domain" },
-  { "size", STM_CLI_FLAG, NULL, "With how much was written since", "size" },
   { "secure", STM_CLI_FLAG, NULL, "With passwords and secrets", NULL },
   { NULL },
 };

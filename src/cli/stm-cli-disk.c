@@ -1,4 +1,4 @@
-/* stemmactl disk chain.
+/* stemmactl disk chain; where disks are once a plan is done.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -66,6 +66,107 @@ stm_cli_disk_read_all (StemmaClient *client, const char *domain, GError **error)
   g_ptr_array_sort (entries, compare_targets);
   return g_variant_ref_sink (g_variant_new_array (
       G_VARIANT_TYPE ("{sa{sv}}"), (GVariant *const *) entries->pdata, entries->len));
+}
+
+/* Position of the image in the chain, the active one first; -1 when it is not in it. */
+static int
+find_image (GPtrArray *chain, const char *path)
+{
+  for (guint i = 0; i < chain->len; i++)
+    {
+      if (g_str_equal (stm_cli_get_string (chain->pdata[i], "path"), path))
+        return (int) i;
+    }
+  return -1;
+}
+
+/* A commit moves what an image has down into the one below, the row's, which takes its place; a
+ * stream up into the one above, the row's. Either way the other one leaves the chain. */
+static void
+follow_row (GPtrArray *chain, GVariant *row)
+{
+  const char *step = stm_cli_get_string (row, "step");
+  int position = find_image (chain, stm_cli_get_string (row, "path"));
+
+  if (g_str_equal (step, "commit") && position > 0)
+    g_ptr_array_remove_index (chain, (guint) position - 1);
+  else if (g_str_equal (step, "stream") && position >= 0 && (guint) position + 1 < chain->len)
+    g_ptr_array_remove_index (chain, (guint) position + 1);
+}
+
+/* The images of a disk, GVariant. */
+static GPtrArray *
+read_chain (GVariant *disk)
+{
+  GPtrArray *images = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_autoptr (GVariant) chain = g_variant_lookup_value (disk, "Chain", G_VARIANT_TYPE ("aa{sv}"));
+  gsize n_images = chain != NULL ? g_variant_n_children (chain) : 0;
+
+  for (gsize i = 0; i < n_images; i++)
+    g_ptr_array_add (images, g_variant_get_child_value (chain, i));
+  return images;
+}
+
+static void
+add_text (GVariantBuilder *builder, const char *key, const char *text)
+{
+  g_variant_builder_add (builder, "{sv}", key, g_variant_new_string (text));
+}
+
+/* Floating; NULL when the disk has no image. */
+static GVariant *
+foresee_one (GVariant *disk, GVariant *rows)
+{
+  g_autoptr (GPtrArray) chain = read_chain (disk);
+  GVariantIter iter;
+  GVariant *row = NULL;
+  g_auto (GVariantBuilder) state = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
+
+  if (chain->len == 0)
+    return NULL;
+  if (rows != NULL)
+    {
+      g_variant_iter_init (&iter, rows);
+      while (g_variant_iter_loop (&iter, "@a{sv}", &row))
+        follow_row (chain, row);
+    }
+
+  add_text (&state, "target", stm_cli_get_string (disk, "Target"));
+  add_text (&state, "source", stm_cli_get_string (chain->pdata[0], "path"));
+  add_text (&state, "format", stm_cli_get_string (chain->pdata[0], "format"));
+  return g_variant_builder_end (&state);
+}
+
+static gboolean
+is_whole (GVariant *rows)
+{
+  GVariantIter iter;
+  GVariant *row = NULL;
+  gboolean has_more = FALSE;
+
+  g_variant_iter_init (&iter, rows);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &row))
+    has_more = has_more || g_str_equal (stm_cli_get_string (row, "step"), "more");
+  return !has_more;
+}
+
+GVariant *
+stm_cli_disk_foresee (GVariant *disks, GVariant *rows)
+{
+  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("aa{sv}"));
+  gboolean is_known = rows == NULL || is_whole (rows);
+  GVariantIter iter;
+  GVariant *disk = NULL;
+
+  g_variant_iter_init (&iter, disks);
+  while (is_known && g_variant_iter_loop (&iter, "{&s@a{sv}}", NULL, &disk))
+    {
+      GVariant *state = foresee_one (disk, rows);
+
+      if (state != NULL)
+        g_variant_builder_add_value (&builder, state);
+    }
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
 /* The path of a disk, as the contract makes it from the target. */

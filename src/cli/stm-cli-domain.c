@@ -1,4 +1,4 @@
-/* stemmactl list, show, define, undefine.
+/* stemmactl list, show, define; what undefine takes.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -8,9 +8,9 @@
 #include "stm-cli-json.h"
 #include "stm-cli-nouns.h"
 #include "stm-cli-output.h"
-#include "stm-cli-plan.h"
-#include "stm-cli-terminal.h"
+#include "stm-cli-undefine.h"
 #include "stm-cli-wait.h"
+#include "stm-cli-xml.h"
 
 /* What the root's object manager lists of one domain. */
 typedef struct
@@ -245,7 +245,8 @@ print_disks (GVariant *disks)
   while (g_variant_iter_loop (&iter, "{&s@a{sv}}", NULL, &disk))
     {
       g_autofree char *capacity = stm_cli_format_size (stm_cli_get_number (disk, "Capacity"));
-      g_autofree char *allocation = stm_cli_format_size (stm_cli_get_number (disk, "Allocation"));
+      guint64 allocated = stm_cli_get_number (disk, "Allocation");
+      g_autofree char *allocation = allocated > 0 ? stm_cli_format_size (allocated) : NULL;
       const char *const cells[] = {
         stm_cli_get_string (disk, "Target"),
         stm_cli_get_string (disk, "Format"),
@@ -283,10 +284,9 @@ print_json_domain (StemmaClient *client, const Listed *listed, GVariant *disks)
 }
 
 static gboolean
-run_show (StmCliCall *call, GError **error)
+show_properties (StmCliCall *call, const char *path, GError **error)
 {
-  g_autofree char *path = stm_cli_call_find_domain (call, 0, error);
-  Listed *listed = path != NULL ? read_domain (call->client, path, error) : NULL;
+  Listed *listed = read_domain (call->client, path, error);
   g_autoptr (GVariant) disks = NULL;
 
   if (listed == NULL)
@@ -303,6 +303,26 @@ run_show (StmCliCall *call, GError **error)
     }
   listed_free (listed);
   return disks != NULL;
+}
+
+static gboolean
+run_show (StmCliCall *call, GError **error)
+{
+  g_autofree char *path = NULL;
+
+  if (stm_cli_call_flag (call, "secure") && !stm_cli_call_flag (call, "xml"))
+    {
+      g_set_error_literal (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+                           "--secure is about the document: give --xml, too");
+      return FALSE;
+    }
+
+  path = stm_cli_call_find_domain (call, 0, error);
+  if (path == NULL)
+    return FALSE;
+  if (stm_cli_call_flag (call, "xml"))
+    return stm_cli_xml_print (call, path, "Domain", stm_cli_no_options (), error);
+  return show_properties (call, path, error);
 }
 
 static gboolean
@@ -332,52 +352,11 @@ run_define (StmCliCall *call, GError **error)
   return TRUE;
 }
 
-/* Asks when snapshots go with it. */
-static gboolean
-may_undefine (StmCliCall *call, const char *path, GVariant *options, GError **error)
-{
-  const char *moments = stm_cli_call_text (call, "moments");
-  g_autofree char *what = g_strdup_printf (
-      "undefining '%s' and %s all its snapshots and "
-      "checkpoints",
-      call->words[0], g_strcmp0 (moments, "delete") == 0 ? "deleting" : "forgetting");
-
-  if (moments == NULL || g_str_equal (moments, "refuse"))
-    return TRUE;
-  return stm_cli_plan_announce (call, path, "Domain", "PlanUndefine",
-                                g_variant_new ("(@a{sv})", options), error)
-         && stm_cli_confirm (call, what, error);
-}
-
-static gboolean
-run_undefine (StmCliCall *call, GError **error)
-{
-  g_autofree char *path = stm_cli_call_find_domain (call, 0, error);
-  g_auto (GVariantBuilder) builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE_VARDICT);
-  g_autoptr (GVariant) options = NULL;
-  g_auto (StmCliOutcome) outcome = { 0 };
-  StemmaOperation operation = {
-    .path = path,
-    .interface = "Domain",
-    .method = "Undefine",
-    .reply_type = G_VARIANT_TYPE ("(o)"),
-  };
-
-  if (path == NULL || !stm_cli_call_add_options (call, path, &builder, error))
-    return FALSE;
-  options = g_variant_ref_sink (g_variant_builder_end (&builder));
-  if (call->is_plan)
-    return stm_cli_plan_show (call, path, "Domain", "PlanUndefine",
-                              g_variant_new ("(@a{sv})", options), error);
-
-  if (!may_undefine (call, path, options, error))
-    return FALSE;
-  operation.arguments = g_variant_new ("(@a{sv})", options);
-  if (!stm_cli_run_operation (call, &operation, &outcome, error))
-    return FALSE;
-  stm_cli_tell (call, path, call->words[0], &outcome, "Undefined '%s'", call->words[0]);
-  return TRUE;
-}
+static const StmCliOption show_options[] = {
+  { "xml", STM_CLI_FLAG, NULL, "Print the present definition, a libvirt document", NULL },
+  { "secure", STM_CLI_FLAG, NULL, "With --xml: with passwords and secrets", NULL },
+  { NULL },
+};
 
 static const StmCliOption undefine_options[] = {
   { "moments", STM_CLI_TEXT, "WHAT",
@@ -390,10 +369,10 @@ static const StmCliOption undefine_options[] = {
 
 const StmCliCommand stm_cli_domain_commands[] = {
   { NULL, "list", "", "List the machines", NULL, run_list },
-  { NULL, "show", "VM", "Show a machine and its disks", NULL, run_show },
+  { NULL, "show", "VM", "Show a machine and its disks", show_options, run_show },
   { NULL, "define", "FILE", "Make a machine known by its libvirt document; - reads stdin", NULL,
     run_define },
-  { NULL, "undefine", "VM", "Forget a machine; its images stay", undefine_options, run_undefine,
-    .has_plan = TRUE },
+  { NULL, "undefine", "VM", "Forget a machine; its images stay", undefine_options,
+    stm_cli_run_undefine, .has_plan = TRUE },
   { NULL, NULL },
 };

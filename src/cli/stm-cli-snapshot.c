@@ -166,13 +166,11 @@ static const StmCliOption create_options[] = {
   { "disk", STM_CLI_LIST, "TARGET", "Only this disk; may be given several times", "disks" },
   { "mode", STM_CLI_TEXT, "WORD", "Where the state is kept: external (default) or internal", "mode",
     "external internal" },
-  { "memory", STM_CLI_TEXT, "WORD", "Where the memory is kept: none, external, internal", "memory",
-    "none external internal" },
-  { "quiesce", STM_CLI_TEXT, "WORD", "Bring the guest's file systems to rest: no, try, require",
-    "quiesce", "no try require" },
+  { "quiesce", STM_CLI_TEXT, "WORD",
+    "Bring the guest's file systems to rest when it runs: no (default) or try", "quiesce",
+    "no try" },
   { "checkpoint", STM_CLI_TEXT, "NAME", "Begin a checkpoint of this name at the same instant",
     "checkpoint" },
-  { "reuse-files", STM_CLI_FLAG, NULL, "Use images that are there already", "reuse-files" },
   { "xml", STM_CLI_TEXT, "FILE", "Take everything from a libvirt document; - reads stdin", NULL },
   { NULL },
 };
@@ -196,9 +194,6 @@ static const StmCliOption revert_options_table[] = {
   { "keep", STM_CLI_TEXT, "NAME", "Make a snapshot of this name of the state being left", "keep" },
   { "discard", STM_CLI_FLAG, NULL, "Throw the state being left away", "discard" },
   { "force", STM_CLI_FLAG, NULL, "Go on where there is a risk", "force" },
-  { "state", STM_CLI_TEXT, "WORD", "The state of the machine after it: shutoff, running, paused",
-    "state", "shutoff running paused" },
-  { "reset-nvram", STM_CLI_FLAG, NULL, "Begin with fresh firmware variables", "reset-nvram" },
   { NULL },
 };
 

@@ -166,11 +166,10 @@ stm_cli_outcome_clear (StmCliOutcome *outcome)
   g_clear_pointer (&outcome->result, g_variant_unref);
 }
 
-static void
-tell_json (const char *object, const char *name, const StmCliOutcome *outcome)
+void
+stm_cli_outcome_begin_json (JsonBuilder *builder, const char *object, const char *name,
+                            const StmCliOutcome *outcome)
 {
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-
   json_builder_begin_object (builder);
   stm_cli_json_add_string (builder, "object", object);
   stm_cli_json_add_string (builder, "name", name);
@@ -180,6 +179,14 @@ tell_json (const char *object, const char *name, const StmCliOutcome *outcome)
   if (outcome != NULL && outcome->result != NULL)
     stm_cli_json_add_members (builder, outcome->result);
   json_builder_end_object (builder);
+}
+
+static void
+tell_json (const char *object, const char *name, const StmCliOutcome *outcome)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  stm_cli_outcome_begin_json (builder, object, name, outcome);
   json_builder_end_object (builder);
   stm_cli_json_print (builder);
 }

@@ -7,6 +7,8 @@
 #include "stemma-operation.h"
 #include "stm-cli-call.h"
 
+#include <json-glib/json-glib.h>
+
 typedef struct
 {
   char *job;
@@ -24,7 +26,10 @@ void stm_cli_outcome_clear (StmCliOutcome *outcome);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StmCliOutcome, stm_cli_outcome_clear)
 
 /* Tells of a success: the sentence (that the job began, when it was not waited for), or with --json
- * an object with the path and name of what it is about, the job and its result. Takes the outcome
- * of more than one operation from the last. */
+ * an object with the path and name of what it is about, the job and its result. */
 void stm_cli_tell (const StmCliCall *call, const char *object, const char *name,
                    const StmCliOutcome *outcome, const char *format, ...) G_GNUC_PRINTF (5, 6);
+
+/* That object alone, open, so that more can be added. `outcome` may be NULL. */
+void stm_cli_outcome_begin_json (JsonBuilder *builder, const char *object, const char *name,
+                                 const StmCliOutcome *outcome);

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 import stage
 
@@ -53,7 +54,8 @@ def test_keys_are_documented(where):
                         ['snapshot', 'tree', 'web'], ['snapshot', 'show', 'web', 'one'],
                         ['checkpoint', 'list', 'web'], ['checkpoint', 'tree', 'web'],
                         ['checkpoint', 'show', 'web', 'since'], ['disk', 'chain', 'web'],
-                        ['job', 'list'], ['plan', 'snapshot', 'delete', 'web', 'one'],
+                        ['job', 'list'], ['plan', 'snapshot', 'delete', 'web', 'one', 'two'],
+                        ['plan', 'undefine', 'web', '--moments=delete'], ['show', 'web', '--xml'],
                         ['snapshot', 'xml', 'web', 'one'], ['snapshot', 'create', 'web', 'three']):
             keys = keys_of(read(where, *command))
             assert keys <= documented, f'{command}: {keys - documented}'
@@ -386,6 +388,102 @@ def test_findings(where):
         where.well('check')
 
 
+def test_document_of_a_machine(where):
+    with where.service():
+        where.machine('web', ['vda', 'vdb'])
+        with open(where.path('web.xml')) as file:
+            plain = file.read()
+        with open(where.path('web.xml'), 'w') as file:
+            file.write(plain.replace('</devices>', "<graphics type='vnc' passwd='hush'/></devices>"))
+        where.well('define', 'web.xml')
+        where.well('snapshot', 'create', 'web', 'two')
+        document = where.well('show', '--xml', 'web')
+        sources = [source.get('file') for source in ET.fromstring(document).iter('source')]
+        assert sources == [where.path('web-vda.two'), where.path('web-vdb.two')], document
+        assert 'hush' not in document and 'hush' in where.well('show', 'web', '--xml', '--secure')
+        shown = read(where, 'show', 'web', '--xml')
+        assert shown == {'path': DOMAIN, 'xml': document}, shown
+        assert '--xml' in where.ill(2, 'show', 'web', '--secure')
+        # What it prints makes the machine known again, with the disks where they are now.
+        where.well('undefine', 'web', '--moments=forget', '--yes')
+        where.well('define', '-', stdin=document.encode())
+        assert [disk['source'] for disk in read(where, 'show', 'web')['disks']] == sources
+
+
+def test_choices_beside_a_document(where):
+    with where.service():
+        with_two(where)
+        with open(where.path('three.xml'), 'w') as file:
+            file.write('<domainsnapshot><name>three</name></domainsnapshot>')
+        for option in ('--description=x', '--disk=vda', '--quiesce=try'):
+            said = where.ill(2, 'snapshot', 'create', 'web', '--xml', 'three.xml', option)
+            assert f'leave {option.split("=")[0]} out' in said, said
+        where.well('snapshot', 'create', 'web', '--xml', 'three.xml')
+        where.well('checkpoint', 'create', 'web', 'a')
+        with open(where.path('b.xml'), 'w') as file:
+            file.write('<domaincheckpoint><name>b</name></domaincheckpoint>')
+        where.well('checkpoint', 'create', 'web', '--xml', 'b.xml', '--parent', 'a')
+
+
+# Each with what its options need to make sense; they change nothing, or what they find already.
+WITH_OPTIONS = (
+    'show web --xml',
+    'plan undefine plain',
+    'plan snapshot create web new',
+    'snapshot list web',
+    'plan snapshot revert web one',
+    'plan snapshot delete web one',
+    'snapshot redefine web one.xml',
+    'snapshot xml web one',
+    'plan checkpoint create web new',
+    'checkpoint list web',
+    'plan checkpoint delete web since',
+    'checkpoint redefine web since.xml',
+    'checkpoint xml web since',
+)
+VALUES = {'NAME': 'one', 'TEXT': 'x', 'TARGET': 'vda', 'N': '1', 'SNAPSHOT': 'one',
+          'CHECKPOINT': 'since'}
+# By the first word of the command.
+COMPANIONS = {
+    ('plan', '--force'): ['--discard'],
+    ('snapshot', '--descendants'): ['--from=one'],
+    ('checkpoint', '--descendants'): ['--from=since'],
+}
+
+
+def options_of(where, words):
+    """What the help of a command offers, with each value that there is."""
+    own = where.well(*words, '--help').split('Application Options:')[1]
+    for name, value in re.findall(r'^  --([a-z-]+)(?:=([A-Z]+))?', own, re.MULTILINE):
+        if not value:
+            yield f'--{name}'
+        elif value in VALUES:
+            new = value == 'NAME' and name != 'current'
+            yield f'--{name}={"fresh" if new else VALUES[value]}'
+        elif value != 'FILE':
+            offered = where.well('__complete', *words, f'--{name}', '').split()
+            assert offered, f'{words} --{name}'
+            yield from (f'--{name}={word}' for word in offered)
+
+
+def test_help_lists_what_works(where):
+    with where.service():
+        with_two(where)
+        where.machine('plain', ['vda'], number=2)
+        where.well('define', 'plain.xml')
+        where.well('checkpoint', 'create', 'web', 'since')
+        for noun, name in (('snapshot', 'one'), ('checkpoint', 'since')):
+            with open(where.path(f'{name}.xml'), 'w') as file:
+                file.write(where.well(noun, 'xml', 'web', name))
+        n_tried = 0
+        for line in WITH_OPTIONS:
+            words = line.split()
+            for option in options_of(where, words):
+                where.well(*words, option, *COMPANIONS.get((words[0], option), []))
+                n_tried += 1
+        assert n_tried > 40, n_tried
+
+
 TESTS = [
     ('/cli/json/everything-that-is-shown', test_json_of_what_is_shown),
     ('/cli/json/everything-that-is-done', test_json_of_what_is_done),
@@ -410,6 +508,9 @@ TESTS = [
     ('/cli/redefine/any-size-in-any-order', test_redefine_of_any_size),
     ('/cli/redefine/what-is-no-document', test_redefine_of_what_is_no_document),
     ('/cli/check/findings-are-a-status', test_findings),
+    ('/cli/show/document-with-the-present-sources', test_document_of_a_machine),
+    ('/cli/create/document-stands-alone', test_choices_beside_a_document),
+    ('/cli/help/lists-no-option-that-is-always-refused', test_help_lists_what_works),
 ]
 
 if __name__ == '__main__':

@@ -66,6 +66,14 @@ def test_commands():
         assert f'--{option}' in manual, option
 
 
+def test_nothing_else():
+    """An option that went from the program went from its page."""
+    known = set(options()).union(*(options(*command.split()) for command in commands()))
+    told = set(re.findall(r'^\.(?:B|BI) (?:-\w ", " )?--([a-z-]+)', page('stemmactl.1'), re.MULTILINE))
+    told |= set(re.findall(r'^\.BR (?:-\w ", " )?--([a-z-]+)', page('stemmactl.1'), re.MULTILINE))
+    assert len(told) > 20 and told <= known, told - known
+
+
 def test_statuses():
     header = (TOP / 'src' / 'cli' / 'stm-cli-exit.h').read_text()
     said = re.findall(r'^\.B (\d+)$', page('stemmactl.1').split('EXIT STATUS')[1], re.MULTILINE)
@@ -105,6 +113,7 @@ def test_reference():
 TESTS = [
     ('/manual/laid-out-without-a-warning', test_layout),
     ('/manual/has-each-command-and-option', test_commands),
+    ('/manual/has-no-other-option', test_nothing_else),
     ('/manual/has-each-exit-status', test_statuses),
     ('/manual/has-each-option-of-the-service', test_service),
     ('/manual/has-each-key-of-the-configuration', test_configuration),
