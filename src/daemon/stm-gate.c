@@ -1,6 +1,7 @@
 /* Stands between GDBus and the generated dispatch: takes each method call, finds the permission in
  * the method's annotations, asks the authority, looks the object up again and passes the call on.
- * Main loop only; nothing blocks, so calls that wait for a prompt hold up no other call.
+ * Main loop only; nothing blocks, so calls that wait for a prompt hold up no other call. Who the
+ * callers are, and how many calls of each wait, is in stm-gate-clients.c.
  *
  * It wraps the dispatch table that a skeleton gives to GDBus. The authorize hook of GLib is not
  * used: its handlers run in a shared pool of ten threads, which pending prompts exhaust.
@@ -10,38 +11,21 @@
 #include "stm-gate.h"
 
 #include "stemma-error.h"
+#include "stm-gate-clients.h"
 #include "stm-names.h"
 
 #define ACTION_OPEN "open"
 #define ANNOTATION_DESTRUCTIVE "org.stemma1.Destructive"
-#define UID_UNKNOWN G_MAXUINT
-/* How many clients without pending calls are remembered, so that the next call of each need not ask
- * the bus again who it is. A unique name is given once in the life of a bus. */
-#define MAX_REMEMBERED_SENDERS 256
 
 struct _StmGate
 {
   GObject parent_instance;
 
   StmAuthority *authority;
-  GHashTable *senders; /* name, of the value, to Sender */
-  guint n_pending;
+  StmGateClients *clients;
 };
 
 G_DEFINE_FINAL_TYPE (StmGate, stm_gate, G_TYPE_OBJECT)
-
-/* One client; its leaving cancels its pending calls. */
-typedef struct
-{
-  StmGate *gate; /* borrowed: it ends its senders */
-  char *name;
-  guint uid; /* UID_UNKNOWN until the bus has said it */
-  guint n_pending;
-  guint n_jobs;
-  guint watch;
-  GCancellable *cancellable;
-  GQueue unasked; /* GatedCall: those that came while the bus is asked, in order */
-} Sender;
 
 /* What is attached to a skeleton. */
 typedef struct
@@ -61,7 +45,7 @@ typedef struct
 struct _StmGateJob
 {
   StmGate *gate;
-  char *sender;
+  StmGateClient *client; /* whom an unfinished job keeps */
 };
 
 /* One call on its way. */
@@ -70,8 +54,8 @@ typedef struct
   StmGate *gate;
   GDBusInterfaceSkeleton *skeleton;
   GDBusMethodInvocation *invocation;
-  GCancellable *cancellable; /* the sender's */
-  const char *action;        /* NULL when open; borrowed from the static method info */
+  StmGateClient *client; /* while it is pending, which keeps him */
+  const char *action;    /* NULL when open; borrowed from the static method info */
   guint uid;
 } GatedCall;
 
@@ -111,23 +95,10 @@ gated_call_free (GatedCall *call)
   g_object_unref (call->gate);
   g_object_unref (call->skeleton);
   g_clear_object (&call->invocation);
-  g_clear_object (&call->cancellable);
   g_free (call);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GatedCall, gated_call_free)
-
-/* Pending calls hold the gate, so a sender that goes with it has none. */
-static void
-sender_free (gpointer data)
-{
-  Sender *sender = data;
-
-  g_bus_unwatch_name (sender->watch);
-  g_object_unref (sender->cancellable);
-  g_free (sender->name);
-  g_free (sender);
-}
 
 static const Attachment *
 get_attachment (GDBusInterfaceSkeleton *skeleton)
@@ -142,99 +113,6 @@ generated_vtable (GDBusInterfaceSkeleton *skeleton)
   gpointer parent = g_type_class_peek_parent (G_OBJECT_GET_CLASS (skeleton));
 
   return G_DBUS_INTERFACE_SKELETON_CLASS (parent)->get_vtable (skeleton);
-}
-
-/* Who has nothing under way is remembered, unless he left or there are too many of them. */
-static void
-drop_idle_sender (StmGate *self, Sender *sender)
-{
-  if (sender->n_pending > 0 || sender->n_jobs > 0)
-    return;
-  if (g_cancellable_is_cancelled (sender->cancellable)
-      || g_hash_table_size (self->senders) > MAX_REMEMBERED_SENDERS)
-    g_hash_table_remove (self->senders, sender->name);
-}
-
-static void
-on_sender_vanished (GDBusConnection *connection, const char *name, gpointer user_data)
-{
-  Sender *sender = user_data;
-
-  g_cancellable_cancel (sender->cancellable);
-  drop_idle_sender (sender->gate, sender);
-}
-
-static Sender *
-sender_new (StmGate *self, GDBusConnection *connection, const char *name)
-{
-  Sender *sender = g_new0 (Sender, 1);
-
-  sender->gate = self;
-  sender->name = g_strdup (name);
-  sender->uid = UID_UNKNOWN;
-  sender->cancellable = g_cancellable_new ();
-  g_queue_init (&sender->unasked);
-  sender->watch = g_bus_watch_name_on_connection (connection, name, G_BUS_NAME_WATCHER_FLAGS_NONE,
-                                                  /* name_appeared= */ NULL, on_sender_vanished,
-                                                  sender, /* user_data_free_func= */ NULL);
-  return sender;
-}
-
-static Sender *
-ensure_sender (StmGate *self, GDBusMethodInvocation *invocation)
-{
-  const char *name = g_dbus_method_invocation_get_sender (invocation);
-  Sender *sender = g_hash_table_lookup (self->senders, name);
-
-  if (sender == NULL)
-    {
-      sender = sender_new (self, g_dbus_method_invocation_get_connection (invocation), name);
-      g_hash_table_insert (self->senders, sender->name, sender);
-    }
-  return sender;
-}
-
-static gboolean
-is_full (StmGate *self, const Sender *sender, GError **error)
-{
-  if (self->n_pending < STM_GATE_MAX_PENDING
-      && (sender == NULL || sender->n_pending < STM_GATE_MAX_PENDING_PER_SENDER))
-    return FALSE;
-
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
-               "too many calls wait for authorization already (at most %u of one client, %u of "
-               "all); answer the prompts first",
-               STM_GATE_MAX_PENDING_PER_SENDER, STM_GATE_MAX_PENDING);
-  return TRUE;
-}
-
-/* NULL when the sender, or all together, have too many calls pending. */
-static Sender *
-begin_pending (StmGate *self, GatedCall *call, GError **error)
-{
-  const char *name = g_dbus_method_invocation_get_sender (call->invocation);
-  Sender *sender = g_hash_table_lookup (self->senders, name);
-
-  if (is_full (self, sender, error))
-    return NULL;
-
-  sender = ensure_sender (self, call->invocation);
-  sender->n_pending++;
-  self->n_pending++;
-  call->cancellable = g_object_ref (sender->cancellable);
-  return sender;
-}
-
-static void
-end_pending (GatedCall *call)
-{
-  StmGate *self = call->gate;
-  const char *name = g_dbus_method_invocation_get_sender (call->invocation);
-  Sender *sender = g_hash_table_lookup (self->senders, name);
-
-  self->n_pending--;
-  sender->n_pending--;
-  drop_idle_sender (self, sender);
 }
 
 static void
@@ -292,7 +170,7 @@ on_answered (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GatedCall) call = user_data;
   g_autoptr (GError) error = NULL;
 
-  end_pending (call);
+  stm_gate_client_end_call (call->client);
   if (!stm_authority_check_finish (STM_AUTHORITY (source), result, &error)
       || !is_still_there (call, &error))
     {
@@ -335,15 +213,15 @@ ask_authority (GatedCall *call)
     .prompt = may_prompt ? STM_PROMPT_ALLOWED : STM_PROMPT_NEVER,
   };
 
-  stm_authority_check_async (call->gate->authority, &question, call->cancellable, on_answered,
-                             call);
+  stm_authority_check_async (call->gate->authority, &question,
+                             stm_gate_client_get_cancellable (call->client), on_answered, call);
 }
 
 /* The uid of the caller is known, or why not. */
 static void
-go_on (GatedCall *unowned_call, guint uid, const GError *problem)
+on_uid_known (guint uid, const GError *problem, gpointer user_data)
 {
-  g_autoptr (GatedCall) call = unowned_call;
+  g_autoptr (GatedCall) call = user_data;
   g_autoptr (GError) error = NULL;
 
   call->uid = uid;
@@ -356,50 +234,8 @@ go_on (GatedCall *unowned_call, guint uid, const GError *problem)
       return;
     }
 
-  end_pending (call);
+  stm_gate_client_end_call (call->client);
   refuse (call, error);
-}
-
-static void
-on_uid_known (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GatedCall *call = user_data;
-  Sender *sender = g_hash_table_lookup (call->gate->senders,
-                                        g_dbus_method_invocation_get_sender (call->invocation));
-  GQueue calls = sender->unasked;
-  guint uid = UID_UNKNOWN;
-  g_autoptr (GError) problem = NULL;
-  g_autoptr (GVariant)
-      reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &problem);
-
-  if (reply != NULL)
-    g_variant_get (reply, "(u)", &uid);
-  sender->uid = uid;
-  g_queue_init (&sender->unasked);
-  /* Each may be the last of the sender, which then goes. */
-  while ((call = g_queue_pop_head (&calls)) != NULL)
-    go_on (call, uid, problem);
-}
-
-/* Calls of one client stay in order, so all that come before the answer wait for it. */
-static void
-ask_uid (GatedCall *call, Sender *sender)
-{
-  GDBusConnection *connection = g_dbus_method_invocation_get_connection (call->invocation);
-
-  if (sender->uid != UID_UNKNOWN)
-    {
-      go_on (call, sender->uid, /* problem= */ NULL);
-      return;
-    }
-
-  g_queue_push_tail (&sender->unasked, call);
-  if (g_queue_get_length (&sender->unasked) > 1)
-    return;
-  g_dbus_connection_call (
-      connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-      "GetConnectionUnixUser", g_variant_new ("(s)", sender->name), G_VARIANT_TYPE ("(u)"),
-      G_DBUS_CALL_FLAGS_NONE, /* timeout_msec= */ -1, call->cancellable, on_uid_known, call);
 }
 
 /* The permission of a method; FALSE when it carries none. `*out_action` is NULL for an open one. */
@@ -430,7 +266,7 @@ stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocati
   const Attachment *attachment = get_attachment (skeleton);
   g_autoptr (GatedCall) call = NULL;
   g_autoptr (GError) error = NULL;
-  Sender *sender = NULL;
+  StmGateClient *client = NULL;
 
   if (attachment == NULL)
     {
@@ -444,15 +280,18 @@ stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocati
   call->gate = g_object_ref (attachment->gate);
   call->skeleton = g_object_ref (skeleton);
   call->invocation = invocation;
-  call->uid = UID_UNKNOWN;
+  call->uid = STM_UID_UNKNOWN;
   if (!find_action (invocation, &call->action, &error))
     refuse (call, error);
   else if (call->action == NULL && !stm_authority_is_asked_always (call->gate->authority))
     pass (call);
-  else if ((sender = begin_pending (call->gate, call, &error)) == NULL)
+  else if ((client = stm_gate_clients_begin_call (call->gate->clients, invocation, &error)) == NULL)
     refuse (call, error);
   else
-    ask_uid (g_steal_pointer (&call), sender);
+    {
+      call->client = client;
+      stm_gate_client_ask_uid (client, on_uid_known, g_steal_pointer (&call));
+    }
 }
 
 static void
@@ -529,38 +368,26 @@ StmGateJob *
 stm_gate_begin_job (GDBusMethodInvocation *invocation, GError **error)
 {
   const Passed *passed = g_object_get_qdata (G_OBJECT (invocation), caller_quark ());
-  Sender *sender = ensure_sender (passed->gate, invocation);
+  StmGateClient *client = stm_gate_clients_begin_job (passed->gate->clients, invocation, error);
   StmGateJob *self = NULL;
 
-  if (sender->n_jobs >= STM_GATE_MAX_JOBS_PER_SENDER)
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
-                   "%u jobs of this client are unfinished, more are not taken on; wait for some of "
-                   "them to end, or cancel them",
-                   sender->n_jobs);
-      return NULL;
-    }
+  if (client == NULL)
+    return NULL;
 
-  sender->n_jobs++;
   self = g_new0 (StmGateJob, 1);
   self->gate = g_object_ref (passed->gate);
-  self->sender = g_strdup (sender->name);
+  self->client = client;
   return self;
 }
 
 void
 stm_gate_end_job (StmGateJob *self)
 {
-  Sender *sender = NULL;
-
   if (self == NULL)
     return;
 
-  sender = g_hash_table_lookup (self->gate->senders, self->sender);
-  sender->n_jobs--;
-  drop_idle_sender (self->gate, sender);
+  stm_gate_client_end_job (self->client);
   g_object_unref (self->gate);
-  g_free (self->sender);
   g_free (self);
 }
 
@@ -573,12 +400,13 @@ stm_gate_dispose (GObject *object)
   G_OBJECT_CLASS (stm_gate_parent_class)->dispose (object);
 }
 
+/* Pending calls and unfinished jobs hold the gate, so its clients have none. */
 static void
 stm_gate_finalize (GObject *object)
 {
   StmGate *self = STM_GATE (object);
 
-  g_hash_table_unref (self->senders);
+  stm_gate_clients_free (self->clients);
   G_OBJECT_CLASS (stm_gate_parent_class)->finalize (object);
 }
 
@@ -592,6 +420,5 @@ stm_gate_class_init (StmGateClass *klass)
 static void
 stm_gate_init (StmGate *self)
 {
-  self->senders = g_hash_table_new_full (g_str_hash, g_str_equal, /* key_destroy= */ NULL,
-                                         sender_free);
+  self->clients = stm_gate_clients_new ();
 }
