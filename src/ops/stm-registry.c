@@ -14,6 +14,7 @@
 #include "stm-job-runner.h"
 #include "stm-ledger.h"
 #include "stm-preview.h"
+#include "stm-resolution.h"
 #include "stm-workers.h"
 
 /* Each preview holds a thread while it looks at files. */
@@ -241,151 +242,26 @@ stm_registry_read_text_finish (StmRegistry *self, GAsyncResult *result, GError *
   return stm_store_read_definition_finish (self->store, inner, error);
 }
 
-/* ---- resolve ---- */
-
-static const StmJournalEntry *
-find_entry (StmRegistry *self, const char *finding_id)
-{
-  g_autoptr (GPtrArray) entries = stm_job_runner_list_unsettled (self->runner);
-
-  for (guint i = 0; i < entries->len; i++)
-    {
-      const StmJournalEntry *entry = g_ptr_array_index (entries, i);
-      g_autoptr (StmFinding) finding = stm_finding_new_unsettled (entry);
-
-      if (g_str_equal (finding->id, finding_id))
-        return entry;
-    }
-  return NULL;
-}
-
-/* NULL when there is none of this id. */
-static StmFinding *
-find_finding (StmRegistry *self, const char *finding_id)
-{
-  g_autoptr (GPtrArray) findings = stm_inspector_list_findings (self->inspector);
-
-  for (guint i = 0; i < findings->len; i++)
-    {
-      const StmFinding *finding = g_ptr_array_index (findings, i);
-
-      if (g_str_equal (finding->id, finding_id))
-        return stm_finding_copy (finding);
-    }
-  return NULL;
-}
-
-static gboolean
-check_choice (const char *finding_id, const StmFinding *finding, const char *choice, GError **error)
-{
-  if (finding == NULL || finding->choices[0] == NULL)
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
-                   "there is no finding '%s' that can be resolved by a choice: Manager.Check lists "
-                   "those that are open",
-                   finding_id);
-      return FALSE;
-    }
-  if (!g_strv_contains (finding->choices, choice))
-    {
-      g_autofree char *choices = g_strjoinv (", ", (GStrv) finding->choices);
-
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                   "finding '%s' cannot be resolved by '%s': give one of %s", finding_id, choice,
-                   choices);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-/* What closes a finding about a moment, NULL for other findings. */
-static StmOp *
-op_for_finding (const StmFinding *finding)
-{
-  StmDeleteRequest request = { .moment_id = finding->moment_id };
-
-  if (g_str_equal (finding->kind, "checkpoint-broken"))
-    return stm_op_delete_checkpoint_new (finding->domain_id, &request);
-  request.metadata_only = TRUE;
-  if (g_str_equal (finding->kind, "snapshot-broken"))
-    return stm_op_delete_new (finding->domain_id, &request);
-  return NULL;
-}
-
-static StmJob *
-settle_entry (StmRegistry *self, const char *finding_id, const char *choice, GError **error)
-{
-  const StmJournalEntry *entry = find_entry (self, finding_id);
-
-  if (entry == NULL)
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "finding '%s' is settled already",
-                   finding_id);
-      return NULL;
-    }
-  if (!g_str_equal (self->health, "ok"))
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_READ_ONLY,
-                   "finding '%s' cannot be resolved, what is done could not be recorded: %s",
-                   finding_id, self->health);
-      return NULL;
-    }
-  if (stm_job_runner_is_busy (self->runner, entry->plan->domain_id))
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
-                   "another operation of the domain is running: wait until it has ended");
-      return NULL;
-    }
-  if (g_str_equal (choice, "retry"))
-    return stm_job_runner_settle (self->runner, entry);
-  return stm_job_runner_abandon (self->runner, entry);
-}
-
-static void
-on_finding_op (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  GError *error = NULL;
-  StmJob *job = stm_job_runner_submit_finish (STM_JOB_RUNNER (source), result,
-                                              /* out_object_id= */ NULL, &error);
-
-  if (job != NULL)
-    g_task_return_pointer (task, job, g_object_unref);
-  else
-    g_task_return_error (task, error);
-}
-
 void
 stm_registry_resolve_async (StmRegistry *self, const char *finding_id, const char *choice,
                             const StmCaller *caller, GAsyncReadyCallback callback,
                             gpointer user_data)
 {
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
-  g_autoptr (StmFinding) finding = find_finding (self, finding_id);
-  g_autoptr (StmOp) op = NULL;
-  GError *error = NULL;
-  StmJob *job = NULL;
+  GTask *task = g_task_new (self, NULL, callback, user_data);
+  StmResolution resolution = {
+    .finding_id = finding_id, .choice = choice, .caller = caller, .store_health = self->health
+  };
 
   g_task_set_source_tag (task, stm_registry_resolve_async);
-  if (check_choice (finding_id, finding, choice, &error))
-    op = op_for_finding (finding);
-  if (op != NULL)
-    {
-      stm_job_runner_submit_async (self->runner, op, caller, on_finding_op, g_object_ref (task));
-      return;
-    }
-  if (error == NULL)
-    job = settle_entry (self, finding_id, choice, &error);
-  if (job != NULL)
-    g_task_return_pointer (task, job, g_object_unref);
-  else
-    g_task_return_error (task, error);
+  stm_resolution_start_async (&resolution, self->runner, self->inspector, relay, task);
 }
 
 StmJob *
 stm_registry_resolve_finish (StmRegistry *self, GAsyncResult *result, GError **error)
 {
-  return g_task_propagate_pointer (G_TASK (result), error);
+  g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
+
+  return stm_resolution_start_finish (inner, error);
 }
 
 /* ---- start and end ---- */
