@@ -1,12 +1,13 @@
 /* Defines a domain from libvirt's XML, or updates the one of the same uuid: the chains of its disks
- * are walked on a worker and recorded; what other domains hold is refused here. The document's
- * reading stands in core/stm-domain-xml.c, the walk in the driver.
+ * are walked on a worker and recorded; what other domains hold is refused in stm-chain-check.c. The
+ * document's reading stands in core/stm-domain-xml.c, the walk in the driver.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stm-op-private.h"
 
 #include "stemma-error.h"
+#include "stm-chain-check.h"
 #include "stm-domain-xml.h"
 #include "stm-id.h"
 
@@ -33,6 +34,7 @@ typedef struct
   StmOpDefine *op;
   const StmModel *model;
   const StmDomain *present; /* NULL for a new domain */
+  gboolean has_moments;
   StmChange *change;
   GArray *disks;    /* of StmDisk, strings borrowed */
   GPtrArray *roots; /* strings */
@@ -131,129 +133,6 @@ look (StmOp *op, StmDriver *driver, const StmPathPolicy *policy, GCancellable *c
   return TRUE;
 }
 
-static gboolean
-is_read_only_user (const StmModel *model, const StmImageUser *user)
-{
-  const StmDomain *domain = stm_model_get_domain (model, user->domain_id);
-  const StmDisk *disk = domain != NULL ? stm_domain_find_disk (domain, user->target) : NULL;
-
-  return user->moment_id == NULL && disk != NULL && disk->is_read_only;
-}
-
-/* An image that this disk would write must be nobody else's; one below it must not be written by
- * anybody else. */
-static gboolean
-check_users (Draft *draft, const StmImage *image, gboolean is_written, GError **error)
-{
-  const char *id = stm_op_get_domain_id (STM_OP (draft->op));
-  g_autoptr (GArray) users = stm_model_image_users (draft->model, image->path);
-
-  for (guint i = 0; i < users->len; i++)
-    {
-      const StmImageUser *user = &g_array_index (users, StmImageUser, i);
-      const StmDomain *holder = stm_model_get_domain (draft->model, user->domain_id);
-
-      if (g_str_equal (user->domain_id, id))
-        continue;
-      if (!is_written && (user->moment_id != NULL || is_read_only_user (draft->model, user)))
-        continue;
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE,
-                   "image '%s' belongs to disk '%s' of domain '%s'%s: give this disk an image of "
-                   "its own, or an overlay over a snapshot of that domain",
-                   image->path, user->target, holder->name,
-                   user->moment_id != NULL ? ", frozen by a snapshot" : "");
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-check_children (Draft *draft, const StmImage *image, GError **error)
-{
-  const char *id = stm_op_get_domain_id (STM_OP (draft->op));
-  g_autoptr (GPtrArray) children = stm_model_image_children (draft->model, image->path);
-
-  for (guint i = 0; i < children->len; i++)
-    {
-      const char *child = g_ptr_array_index (children, i);
-
-      if (stm_model_get_image (draft->model, id, child) != NULL)
-        continue;
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE,
-                   "image '%s' is the backing image of '%s' of another domain: writing to it would "
-                   "change that one; use an overlay over it",
-                   image->path, child);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-/* What the guest would write must not be part of this domain's own history: not an image on record
- * that snapshots may need, nor one that another of its disks stands on. */
-static gboolean
-check_own (Draft *draft, const StmXmlDisk *disk, const StmImage *active, GError **error)
-{
-  const char *id = stm_op_get_domain_id (STM_OP (draft->op));
-  const StmDisk *present = draft->present != NULL
-                               ? stm_domain_find_disk (draft->present, disk->target)
-                               : NULL;
-  gboolean is_its_own = present != NULL && g_strcmp0 (present->source, active->path) == 0;
-  const char *other = NULL;
-
-  if (!is_its_own && has_moments (draft->model, id)
-      && stm_model_get_image (draft->model, id, active->path) != NULL)
-    other = stm_model_get_image (draft->model, id, active->path)->target;
-  for (guint i = 0; other == NULL && i < draft->op->chains->len; i++)
-    {
-      const GPtrArray *chain = g_ptr_array_index (draft->op->chains, i);
-
-      for (guint j = 1; other == NULL && chain != NULL && j < chain->len; j++)
-        {
-          const StmImage *image = g_ptr_array_index (chain, j);
-
-          if (g_str_equal (image->path, active->path))
-            other = image->target;
-        }
-    }
-  if (other == NULL)
-    return TRUE;
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE,
-               "image '%s' is part of the history of disk '%s', which writing to it would change: "
-               "give disk '%s' an image of its own, or an overlay over it",
-               active->path, other, disk->target);
-  return FALSE;
-}
-
-static gboolean
-check_chain (Draft *draft, const StmXmlDisk *disk, GPtrArray *chain, GError **error)
-{
-  for (guint i = 0; i < chain->len; i++)
-    {
-      const StmImage *image = g_ptr_array_index (chain, i);
-      gboolean is_written = i == 0 && !disk->is_read_only;
-
-      if (!check_users (draft, image, is_written, error))
-        return FALSE;
-      if (is_written
-          && (!check_children (draft, image, error) || !check_own (draft, disk, image, error)))
-        return FALSE;
-    }
-  for (guint i = 0; i < draft->disks->len; i++)
-    {
-      const StmDisk *other = &g_array_index (draft->disks, StmDisk, i);
-      const StmImage *active = g_ptr_array_index (chain, 0);
-
-      if (g_strcmp0 (other->source, active->path) != 0
-          || (other->is_read_only && disk->is_read_only))
-        continue;
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_IN_USE,
-                   "disks '%s' and '%s' have the same image '%s'", other->target, disk->target,
-                   active->path);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 /* Somebody may have flattened, rebased or grown an image since it was put on record. */
 static gboolean
 is_as_recorded (const Draft *draft, const GPtrArray *chain)
@@ -276,16 +155,15 @@ is_as_recorded (const Draft *draft, const GPtrArray *chain)
 /* Whether what is recorded of this disk stays: it must when moments stand on it. Without them, what
  * the headers say now is put on record, where it differs. */
 static gboolean
-keeps_record (Draft *draft, const StmDisk *present, GPtrArray *chain, gboolean *out_keeps,
+keeps_record (const Draft *draft, const StmDisk *present, GPtrArray *chain, gboolean *out_keeps,
               GError **error)
 {
-  const char *id = stm_op_get_domain_id (STM_OP (draft->op));
   const StmImage *active = chain != NULL ? g_ptr_array_index (chain, 0) : NULL;
   gboolean is_same = active != NULL && g_strcmp0 (present->source, active->path) == 0
                      && g_strcmp0 (present->format, active->format) == 0;
 
-  *out_keeps = is_same && (has_moments (draft->model, id) || is_as_recorded (draft, chain));
-  if (is_same || present->source == NULL || !has_moments (draft->model, id))
+  *out_keeps = is_same && (draft->has_moments || is_as_recorded (draft, chain));
+  if (is_same || present->source == NULL || !draft->has_moments)
     return TRUE;
   g_set_error (
       error, STEMMA_ERROR, STEMMA_ERROR_HAS_MOMENTS,
@@ -370,6 +248,19 @@ drop_old_records (Draft *draft, GError **error)
 }
 
 static gboolean
+check_chain (const Draft *draft, const StmXmlDisk *xml, const GPtrArray *chain, GError **error)
+{
+  StmChainCheck check = { .model = draft->model,
+                          .domain_id = stm_op_get_domain_id (STM_OP (draft->op)),
+                          .present = draft->present,
+                          .has_moments = draft->has_moments,
+                          .chains = draft->op->chains,
+                          .disks = draft->disks };
+
+  return stm_chain_check (&check, xml, chain, error);
+}
+
+static gboolean
 add_disk (Draft *draft, const StmXmlDisk *xml, GPtrArray *chain, GError **error)
 {
   const StmDisk *present = draft->present != NULL
@@ -440,6 +331,7 @@ plan (StmOp *op, const StmModel *model, const StmSurvey *survey, const StmPlanCo
   Draft draft = { .op = STM_OP_DEFINE (op),
                   .model = model,
                   .present = stm_model_get_domain (model, id),
+                  .has_moments = has_moments (model, id),
                   .change = plan->finish,
                   .disks = disks,
                   .roots = roots };
