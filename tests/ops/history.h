@@ -14,8 +14,9 @@ typedef struct
   World *world;
   LifeResult *last;
   guint n_names;
-  gboolean was_killed; /* in the last step */
-  int code;            /* of the last step, as in LifeResult */
+  gboolean was_killed;    /* in the last step */
+  gboolean has_forgotten; /* moments: an image that they froze is nobody's to write any more */
+  int code;               /* of the last step, as in LifeResult */
   GString *log;
 } History;
 

@@ -21,6 +21,14 @@
 static const int no_revert[] = { STEMMA_ERROR_HAS_MOMENTS,   STEMMA_ERROR_IN_USE,
                                  STEMMA_ERROR_HAS_CHILDREN,  STEMMA_ERROR_UNSAVED_STATE,
                                  STEMMA_ERROR_NOT_SUPPORTED, -1 };
+/* Once moments were forgotten, whether they came back or not. */
+static const int no_later_revert[] = { STEMMA_ERROR_HAS_MOMENTS,
+                                       STEMMA_ERROR_IN_USE,
+                                       STEMMA_ERROR_HAS_CHILDREN,
+                                       STEMMA_ERROR_UNSAVED_STATE,
+                                       STEMMA_ERROR_NOT_SUPPORTED,
+                                       STEMMA_ERROR_NOT_ALLOWED,
+                                       -1 };
 static const int no_checkpoint[] = { STEMMA_ERROR_AMBIGUOUS_PARENT, -1 };
 static const int nothing[] = { -1 };
 
@@ -82,6 +90,7 @@ revert_to_one (History *self, Tally *tally)
   g_autofree char *phase = NULL;
   LifeCommand command = { .verb = LIFE_REVERT, .name = name };
   guint choice = history_below (self, 3);
+  const int *refusals = self->has_forgotten ? no_later_revert : no_revert;
   gboolean goes_to_tag = name != NULL && is_internal (self, name);
 
   if (name == NULL)
@@ -93,12 +102,12 @@ revert_to_one (History *self, Tally *tally)
   if (choice == 2 && world_loses (self->world, name))
     {
       command.fault = FAULT_NONE;
-      step (self, &command, no_revert, tally);
+      step (self, &command, refusals, tally);
       if (self->code < 0)
         history_fail (self, "a revert lost bytes without a word");
       return;
     }
-  step (self, &command, no_revert, tally);
+  step (self, &command, refusals, tally);
   if (goes_to_tag && self->code < 0 && !self->was_killed)
     tally->n_internal_reverts++;
 }
@@ -150,6 +159,7 @@ change_records (History *self, Tally *tally)
                           .name = "",
                           .scope = (int) history_below (self, STM_N_MOMENT_KINDS) };
 
+  self->has_forgotten = TRUE;
   step (self, &command, nothing, tally);
 }
 
