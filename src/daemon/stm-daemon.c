@@ -5,6 +5,7 @@
 #include "stm-daemon.h"
 
 #include "stemma-error.h"
+#include "stm-absence.h"
 #include "stm-gate.h"
 #include "stm-names.h"
 #include "stm-publisher.h"
@@ -126,6 +127,8 @@ stm_daemon_run (StmDaemon *self)
   g_signal_handler_disconnect (self->connection, on_closed);
   g_source_remove (on_term);
   g_source_remove (on_int);
+  /* Who still calls must not hear that there is no such object. */
+  stm_absence_begin (self->connection);
   g_clear_object (&self->publisher);
   if (self->name_id != 0)
     g_bus_unown_name (self->name_id);
