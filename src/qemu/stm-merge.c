@@ -80,7 +80,7 @@ stm_merge_check_tags (const StmMerge *self, guint place, const StmImageReading *
     return TRUE;
 
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-               "merging image %s: it has %u internal snapshots, which would not survive it; delete "
+               "merging image %s: it holds internal snapshots (%u), which would not survive it; delete "
                "them first",
                stm_merge_get_image (self, place)->path, reading->n_tags);
   return FALSE;
