@@ -1,4 +1,4 @@
-/* A flat table from "path interface property" to the printed value.
+/* A table from "path interface" to those from property to printed value.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -6,33 +6,33 @@
 
 #include "bus-client.h"
 
+#include <string.h>
+
 #define SERVICE_NAME "org.stemma1"
 #define DOMAIN_INTERFACE "org.stemma1.Domain"
 
 struct _BusPicture
 {
-  GHashTable *values;
+  GHashTable *interfaces;
 };
 
 void
 bus_picture_free (BusPicture *self)
 {
-  g_hash_table_unref (self->values);
+  g_hash_table_unref (self->interfaces);
   g_free (self);
 }
 
 static char *
-key_of (const char *path, const char *interface, const char *property)
+key_of (const char *path, const char *interface)
 {
-  return g_strdup_printf ("%s %s %s", path, interface, property);
+  return g_strconcat (path, " ", interface, NULL);
 }
 
 static void
-set_property (BusPicture *self, const char *path, const char *interface, const char *property,
-              GVariant *value)
+set_property (GHashTable *values, const char *property, GVariant *value)
 {
-  g_hash_table_replace (self->values, key_of (path, interface, property),
-                        g_variant_print (value, TRUE));
+  g_hash_table_replace (values, g_strdup (property), g_variant_print (value, TRUE));
 }
 
 /* `interfaces` is a{sa{sv}}. */
@@ -46,21 +46,16 @@ add_object (BusPicture *self, const char *path, GVariant *interfaces)
   g_variant_iter_init (&iter, interfaces);
   while (g_variant_iter_loop (&iter, "{&s@a{sv}}", &interface, &properties))
     {
+      GHashTable *values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
       GVariantIter inner;
       const char *property = NULL;
       GVariant *value = NULL;
 
-      g_hash_table_replace (self->values, key_of (path, interface, ""), g_strdup (""));
+      g_hash_table_replace (self->interfaces, key_of (path, interface), values);
       g_variant_iter_init (&inner, properties);
       while (g_variant_iter_loop (&inner, "{&sv}", &property, &value))
-        set_property (self, path, interface, property, value);
+        set_property (values, property, value);
     }
-}
-
-static gboolean
-has_prefix (gpointer key, gpointer value, gpointer prefix)
-{
-  return g_str_has_prefix (key, prefix);
 }
 
 static void
@@ -72,31 +67,34 @@ remove_object (BusPicture *self, const char *path, GVariant *interfaces)
   g_variant_iter_init (&iter, interfaces);
   while (g_variant_iter_loop (&iter, "&s", &interface))
     {
-      g_autofree char *prefix = g_strdup_printf ("%s %s ", path, interface);
+      g_autofree char *key = key_of (path, interface);
 
-      g_assert_cmpuint (g_hash_table_foreach_remove (self->values, has_prefix, prefix), >, 0);
+      g_assert_true (g_hash_table_remove (self->interfaces, key));
     }
 }
 
 static void
 change_properties (BusPicture *self, const BusEvent *event)
 {
+  g_autofree char *key = key_of (event->path, event->interface);
+  GHashTable *values = g_hash_table_lookup (self->interfaces, key);
   GVariantIter iter;
   const char *property = NULL;
   GVariant *value = NULL;
 
+  if (values == NULL)
+    g_error ("%s changes, but nothing has told of it", key);
   g_variant_iter_init (&iter, event->body);
   while (g_variant_iter_loop (&iter, "{&sv}", &property, &value))
     {
-      g_autofree char *key = key_of (event->path, event->interface, property);
       g_autofree char *text = g_variant_print (value, TRUE);
-      const char *old = g_hash_table_lookup (self->values, key);
+      const char *old = g_hash_table_lookup (values, property);
 
       if (g_strcmp0 (old, text) == 0)
-        g_error ("%s is told again: %s", key, text);
+        g_error ("%s %s is told again: %s", key, property, text);
       if (old == NULL)
-        g_error ("%s changes, but nothing has told of the object", key);
-      set_property (self, event->path, event->interface, property, value);
+        g_error ("%s %s changes, but nothing has told of it", key, property);
+      set_property (values, property, value);
     }
 }
 
@@ -146,20 +144,46 @@ bus_picture_read (GDBusConnection *connection)
 {
   BusPicture *self = g_new0 (BusPicture, 1);
 
-  self->values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->interfaces = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                            (GDestroyNotify) g_hash_table_unref);
   read_manager (self, connection, "/org/stemma1");
   return self;
+}
+
+static int
+compare_lines (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+static void
+add_lines (const char *key, GHashTable *values, GPtrArray *lines)
+{
+  GHashTableIter iter;
+  gpointer property = NULL;
+  gpointer value = NULL;
+
+  g_ptr_array_add (lines, g_strdup (key));
+  g_hash_table_iter_init (&iter, values);
+  while (g_hash_table_iter_next (&iter, &property, &value))
+    g_ptr_array_add (
+        lines, g_strdup_printf ("%s %s = %s", key, (const char *) property, (const char *) value));
 }
 
 char *
 bus_picture_to_text (BusPicture *self)
 {
-  g_autoptr (GList)
-      keys = g_list_sort (g_hash_table_get_keys (self->values), (GCompareFunc) g_strcmp0);
-  GString *text = g_string_new (NULL);
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  GHashTableIter iter;
+  gpointer key = NULL;
+  gpointer values = NULL;
 
-  for (GList *at = keys; at != NULL; at = at->next)
-    g_string_append_printf (text, "%s = %s\n", (const char *) at->data,
-                            (const char *) g_hash_table_lookup (self->values, at->data));
-  return g_string_free (text, FALSE);
+  g_hash_table_iter_init (&iter, self->interfaces);
+  while (g_hash_table_iter_next (&iter, &key, &values))
+    add_lines (key, values, lines);
+  g_ptr_array_sort (lines, compare_lines);
+  /* Each line has its end. */
+  g_ptr_array_add (lines, g_strdup (""));
+  g_ptr_array_add (lines, NULL);
+  return g_strjoinv ("\n", (char **) lines->pdata);
 }
