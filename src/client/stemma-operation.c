@@ -26,6 +26,7 @@ typedef struct
   StemmaJob *job;
   StemmaJobFunc on_change;
   gpointer user_data;
+  gboolean is_gone; /* the service that had the job */
   gboolean is_over;
 } Follow;
 
@@ -165,20 +166,14 @@ on_completed (StemmaJob *job, gboolean success, const char *error_name, const ch
   follow->is_over = TRUE;
 }
 
-static gboolean
-is_owned (StemmaJob *job)
-{
-  g_autofree char *owner = g_dbus_proxy_get_name_owner (G_DBUS_PROXY (job));
-
-  return owner != NULL;
-}
-
+/* Of another owner the path may mean another job: it is not looked at. */
 static void
 on_owner (GDBusProxy *proxy, GParamSpec *property, gpointer user_data)
 {
   Follow *follow = user_data;
 
-  follow->is_over = !is_owned (follow->job);
+  follow->is_gone = TRUE;
+  follow->is_over = TRUE;
 }
 
 static void
@@ -206,19 +201,21 @@ wait_for_end (Follow *follow, GCancellable *cancellable)
 }
 
 static GVariant *
+end_of_service (const char *path, GError **error)
+{
+  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER,
+               "the service went away while job %s was at work; it settles the operation when it "
+               "starts again",
+               strrchr (path, '/') + 1);
+  return NULL;
+}
+
+static GVariant *
 end_of_job (StemmaJob *job, const char *path, GError **error)
 {
   const char *name = stemma_job_get_error_name (job);
   GError *problem = NULL;
 
-  if (!has_ended (job))
-    {
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER,
-                   "the service went away while job %s was at work; it settles the operation when "
-                   "it starts again",
-                   strrchr (path, '/') + 1);
-      return NULL;
-    }
   if (g_strcmp0 (stemma_job_get_state (job), "succeeded") == 0)
     return g_variant_ref (stemma_job_get_result (job));
 
@@ -270,5 +267,6 @@ stemma_operation_follow_sync (StemmaClient *client, const char *job, StemmaJobFu
   g_signal_handlers_disconnect_by_data (proxy, &follow);
   if (cancellable != NULL && g_cancellable_set_error_if_cancelled (cancellable, error))
     return NULL;
-  return end_of_job (proxy, job, error);
+  return follow.is_gone || !has_ended (proxy) ? end_of_service (job, error)
+                                              : end_of_job (proxy, job, error);
 }

@@ -225,6 +225,13 @@ def test_service_leaves(where):
         assert 'job 1' in where.ill(8, 'snapshot', 'create', 'web', 'one')
 
 
+def test_service_is_replaced(where):
+    for scenario in ('replaced', 'mistaken'):
+        with fake(where, scenario):
+            said = where.ill(8, 'snapshot', 'create', 'web', 'one')
+        assert 'the service went away while job 1 was at work' in said, said
+
+
 def test_names_do_no_harm(where):
     with fake(where, 'hostile'):
         for arguments in (['list'], ['show', DOMAIN], ['snapshot', 'list', DOMAIN],
@@ -499,6 +506,7 @@ TESTS = [
     ('/cli/jobs/are-begun-and-waited-for-later', test_no_wait),
     ('/cli/jobs/no-reply-without-a-job-is-one', test_no_reply_and_no_job),
     ('/cli/jobs/service-that-leaves-is-told', test_service_leaves),
+    ('/cli/jobs/of-a-service-that-is-replaced-are-not-the-next-ones', test_service_is_replaced),
     ('/cli/output/names-do-no-harm', test_names_do_no_harm),
     ('/cli/objects/names-that-look-like-options', test_names_like_options),
     ('/cli/output/deep-tree', test_deep_tree),

@@ -6,6 +6,8 @@
  *   lost     a call that begins a job is never answered; the job succeeds
  *   silent   a call that begins a job is never answered, and there is no job
  *   leaving  the service ends while a job is at work
+ *   replaced another service takes the name while a job is at work, and has one of that number
+ *   mistaken the same, and the other's job has succeeded
  *   hostile  names, texts and errors move the cursor and end lines
  *   deep     a chain of 100,000 snapshots
  *
@@ -35,6 +37,7 @@ typedef struct
 {
   const char *scenario;
   GDBusConnection *connection;
+  GDBusConnection *first; /* whose name another took; NULL until then */
   GMainLoop *loop;
   GDBusNodeInfo *object_manager;
   const char *job_state;
@@ -237,6 +240,40 @@ on_leave (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static void offer (Fake *fake, const char *path, GDBusInterfaceInfo *info);
+
+static void
+own_name (Fake *fake, GBusNameOwnerFlags flags)
+{
+  g_bus_own_name_on_connection (fake->connection, NAME,
+                                flags | G_BUS_NAME_OWNER_FLAGS_ALLOW_REPLACEMENT, NULL, NULL, NULL,
+                                NULL);
+}
+
+/* The name is never without an owner. */
+static gboolean
+on_replace (gpointer user_data)
+{
+  Fake *fake = user_data;
+  g_autofree char *address = NULL;
+  g_autoptr (GError) error = NULL;
+
+  address = g_dbus_address_get_for_bus_sync (G_BUS_TYPE_SYSTEM, NULL, &error);
+  g_assert_no_error (error);
+  fake->first = fake->connection;
+  fake->connection = g_dbus_connection_new_for_address_sync (
+      address,
+      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT
+          | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+      NULL, NULL, &error);
+  g_assert_no_error (error);
+  if (plays (fake, "mistaken"))
+    fake->job_state = "succeeded";
+  offer (fake, JOB, stemma_job_interface_info ());
+  own_name (fake, G_BUS_NAME_OWNER_FLAGS_REPLACE);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 begin_job (Fake *fake, GDBusMethodInvocation *invocation)
 {
@@ -254,6 +291,8 @@ begin_job (Fake *fake, GDBusMethodInvocation *invocation)
     g_variant_builder_clear (&interfaces);
   if (plays (fake, "leaving"))
     g_timeout_add (LEAVE_MILLISECONDS, on_leave, fake);
+  if (plays (fake, "replaced") || plays (fake, "mistaken"))
+    g_timeout_add (LEAVE_MILLISECONDS, on_replace, fake);
   if (plays (fake, "lost") || plays (fake, "silent"))
     g_object_unref (invocation);
   else
@@ -383,12 +422,12 @@ main (int argc, char **argv)
   g_assert_no_error (error);
   fake.loop = g_main_loop_new (NULL, FALSE);
   offer_all (&fake);
-  g_bus_own_name_on_connection (fake.connection, NAME, G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL,
-                                NULL, NULL);
+  own_name (&fake, G_BUS_NAME_OWNER_FLAGS_NONE);
   g_main_loop_run (fake.loop);
 
   g_main_loop_unref (fake.loop);
   g_object_unref (fake.connection);
+  g_clear_object (&fake.first);
   g_dbus_node_info_unref (fake.object_manager);
   return 0;
 }
