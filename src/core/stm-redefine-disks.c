@@ -401,14 +401,52 @@ take_bitmap (const Alignment *self, const StmDocumentDisk *written, StmRedefined
   return TRUE;
 }
 
+/* A bitmap that the document leaves out goes on recording in the images all the same; without it on
+ * record nobody would know of it, nor ever remove it. */
+static gboolean
+check_left_out (const Alignment *self, const char *target, GError **error)
+{
+  const StmMomentDisk *recorded = find_recorded_bitmap (self, target);
+  g_autofree char *why = NULL;
+
+  if (recorded == NULL)
+    return TRUE;
+
+  why = g_strdup_printf ("its bitmap is '%s' by the record, and the document leaves it out: name "
+                         "the disk in <disks> with checkpoint='bitmap' and in the <domain>, or "
+                         "delete the checkpoint with metadata-only first",
+                         recorded->bitmap);
+  return refuse (target, STEMMA_ERROR_INVALID_ARGUMENT, why, error);
+}
+
+/* The disks of the record that the machine of the document does not have. */
+static gboolean
+check_absent (const Alignment *self, GError **error)
+{
+  const StmMoment *existing = self->redefined->existing;
+  g_autoptr (GHashTable) present = g_hash_table_new (g_str_hash, g_str_equal);
+
+  if (existing == NULL)
+    return TRUE;
+  for (guint i = 0; i < self->views->len; i++)
+    g_hash_table_add (present, (char *) g_array_index (self->views, View, i).target);
+  for (gsize i = 0; i < existing->n_disks; i++)
+    if (!g_hash_table_contains (present, existing->disks[i].target)
+        && !check_left_out (self, existing->disks[i].target, error))
+      return FALSE;
+
+  return TRUE;
+}
+
 static gboolean
 add_checkpoint_disk (Alignment *self, const View *view, const StmDocumentDisk *written,
                      GError **error)
 {
   StmRedefinedDisk disk = { .target = view->target, .mode = STM_MODE_NONE };
 
-  if (has_bitmap (view, self->redefined->document, written)
-      && !take_bitmap (self, written, &disk, error))
+  if (!(has_bitmap (view, self->redefined->document, written)
+            ? take_bitmap (self, written, &disk, error)
+            : check_left_out (self, view->target, error)))
     return FALSE;
   if (disk.frozen != NULL && g_strcmp0 (disk.format, "qcow2") != 0)
     return refuse (view->target, STEMMA_ERROR_INVALID_XML,
@@ -443,5 +481,5 @@ stm_redefine_align (const StmRedefinition *self, StmRedefined *redefined, GError
         return FALSE;
     }
 
-  return TRUE;
+  return self->kind == STM_MOMENT_SNAPSHOT || check_absent (&alignment, error);
 }

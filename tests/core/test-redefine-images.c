@@ -313,6 +313,59 @@ test_another_bitmap (void)
   g_assert_cmpstr (kit_find (model, CHECKPOINT, "c1")->disks[0].bitmap, ==, "new");
 }
 
+static char *
+checkpoint_of_two (const char *disks, const char *second)
+{
+  g_autofree char *domain = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *more = second != NULL
+                              ? g_strdup_printf ("</disk><disk type='file' device='disk'>"
+                                                 "<driver name='qemu' type='qcow2'/><source "
+                                                 "file='/v/old.qcow2'/><target dev='%s'/></disk>",
+                                                 second)
+                              : g_strdup ("</disk>");
+  g_auto (GStrv) parts = g_strsplit (domain, "</disk>", 2);
+  g_autofree char *whole = g_strjoinv (more, parts);
+
+  return kit_checkpoint ("c1", NULL, disks, whole);
+}
+
+/* It would go on recording in the images, and no delete would ever take it out of them. */
+static void
+test_bitmap_left_out (void)
+{
+  g_autofree char *both = checkpoint_of_two ("<disk name='vda' bitmap='a'/>"
+                                             "<disk name='vdb' bitmap='b'/>",
+                                             "vdb");
+  g_autofree char *without = checkpoint_of_two ("<disk name='vda' bitmap='a'/>"
+                                                "<disk name='vdb' checkpoint='no'/>",
+                                                "vdb");
+  g_autofree char *silent = checkpoint_of_two ("<disk name='vda' bitmap='a'/>", "vdb");
+  g_autofree char *absent = checkpoint_of_two ("<disk name='vda' bitmap='a'/>", NULL);
+  g_autofree char *renamed = checkpoint_of_two ("<disk name='vda' bitmap='a'/>"
+                                                "<disk name='vdc' bitmap='b'/>",
+                                                "vdc");
+  const char *const losers[] = { without, silent, absent, renamed };
+  const StmRedefineRequest validating = { .kind = CHECKPOINT, .fd = -1, .validates = TRUE };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (losers); i++)
+    {
+      const char *const documents[] = { losers[i], NULL };
+      g_autoptr (StmModel) fresh = stm_sample_model ();
+      g_autoptr (StmModel) model = stm_sample_model ();
+      g_autoptr (KitDriver) driver = kit_driver_new ();
+
+      /* Nothing is lost where the checkpoint is not on record. */
+      redefine (fresh, CHECKPOINT, losers[i]);
+      redefine (model, CHECKPOINT, both);
+      assert_refused (kit_redefine_one (model, CHECKPOINT, losers[i]),
+                      STEMMA_ERROR_INVALID_ARGUMENT, "disk vdb: its bitmap is 'b' by the record");
+      assert_refused (kit_redefine (model, &validating, documents, driver, NULL),
+                      STEMMA_ERROR_INVALID_ARGUMENT, "metadata-only");
+      g_assert_cmpuint (kit_find (model, CHECKPOINT, "c1")->n_disks, ==, 2);
+      redefine (model, CHECKPOINT, both);
+    }
+}
+
 static void
 test_validate_checkpoints (void)
 {
@@ -372,6 +425,7 @@ main (int argc, char **argv)
                    test_checkpoint);
   g_test_add_func ("/core/redefine/a-bitmap-on-record-is-not-replaced-by-one-that-nobody-saw",
                    test_another_bitmap);
+  g_test_add_func ("/core/redefine/a-bitmap-on-record-is-not-left-out", test_bitmap_left_out);
   g_test_add_func ("/core/redefine/validate-finds-where-a-bitmap-began", test_validate_checkpoints);
   return g_test_run ();
 }
