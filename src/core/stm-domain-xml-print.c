@@ -10,10 +10,25 @@
 
 #include "stemma-error.h"
 #include "stm-id.h"
+#include "stm-image.h"
 #include "stm-xml-secrets.h"
 #include "stm-xml.h"
 
 #include <string.h>
+
+/* As many images of a chain as the reader takes, the source counted. */
+#define MAX_LAYERS 200
+
+/* One go at a document. */
+typedef struct
+{
+  const StmDomainXml *view;
+  const StmDomain *domain;
+  StmXmlChainOf chain_of; /* NULL: chains are left out */
+  gpointer data;
+  StmXmlSecrecy secrecy;
+  gboolean has_chains; /* one was put in */
+} Printing;
 
 /* The first of `names` (NULL-terminated) that is there. */
 static xmlNode *
@@ -161,8 +176,74 @@ put_source (xmlNode *element, const StmDisk *disk)
     stm_xml_set_attribute (element, "type", is_file ? "file" : "block");
 }
 
+/* A device is one by what the definition says of it; all else is a file, as overlays are. */
+static gboolean
+is_block (const StmXmlDisk *written, const char *path)
+{
+  for (guint i = 0; i < written->declared->len; i++)
+    {
+      const StmXmlImage *image = g_ptr_array_index (written->declared, i);
+
+      if (strcmp (image->path, path) == 0)
+        return image->kind == STM_SOURCE_BLOCK;
+    }
+  return FALSE;
+}
+
+/* On one line: the indentation of a deep chain would outgrow what it indents. */
 static void
-put_disk (xmlNode *element, const StmXmlDisk *written, const StmDisk *disk)
+put_layers (xmlNode *element, const StmXmlDisk *written, GPtrArray *chain)
+{
+  const StmImage *last = g_ptr_array_index (chain, chain->len - 1);
+  xmlNode *layer = stm_xml_add_after (stm_xml_find (element, "source"), "backingStore");
+
+  for (guint i = 1; i < chain->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (chain, i);
+      gboolean is_device = is_block (written, image->path);
+      xmlNode *format = stm_xml_add_first (layer, "format");
+      xmlNode *source = stm_xml_add_after (format, "source");
+
+      stm_xml_set_attribute (layer, "type", is_device ? "block" : "file");
+      stm_xml_set_attribute (format, "type", image->format);
+      stm_xml_set_attribute (source, is_device ? "dev" : "file", image->path);
+      /* The last one, empty, says that nothing follows. */
+      if (image != last || last->backing == NULL)
+        layer = stm_xml_add_after (source, "backingStore");
+    }
+}
+
+static gboolean
+is_printable (GPtrArray *chain)
+{
+  for (guint i = 0; i < chain->len; i++)
+    {
+      const StmImage *image = g_ptr_array_index (chain, i);
+
+      if (!stm_xml_is_representable (image->path) || !stm_xml_is_representable (image->format))
+        return FALSE;
+    }
+  return chain->len > 1 && chain->len <= MAX_LAYERS;
+}
+
+/* Whoever named an image below the source allowed it to be used, wherever it is: without its name a
+ * document would be refused that was fine before. */
+static void
+put_chain (Printing *self, xmlNode *element, const StmXmlDisk *written)
+{
+  g_autoptr (GPtrArray) chain = NULL;
+
+  if (self->chain_of == NULL || written->declared->len < 2)
+    return;
+  chain = self->chain_of (written->target, self->data);
+  if (chain == NULL || !is_printable (chain))
+    return;
+  put_layers (element, written, chain);
+  self->has_chains = TRUE;
+}
+
+static void
+put_disk (Printing *self, xmlNode *element, const StmXmlDisk *written, const StmDisk *disk)
 {
   if (is_as_recorded (written, disk))
     return;
@@ -175,11 +256,12 @@ put_disk (xmlNode *element, const StmXmlDisk *written, const StmDisk *disk)
     }
   put_format (element, disk->format);
   put_source (element, disk);
+  put_chain (self, element, written);
 }
 
 /* The view has the <disk> elements of the document in order. */
 static gboolean
-put_disks (xmlNode *root, const StmDomainXml *view, const StmDomain *domain, GError **error)
+put_disks (Printing *self, xmlNode *root, GError **error)
 {
   xmlNode *devices = stm_xml_find (root, "devices");
   gsize n_found = 0;
@@ -193,40 +275,72 @@ put_disks (xmlNode *root, const StmDomainXml *view, const StmDomain *domain, GEr
 
       if (!stm_xml_is (node, "disk"))
         continue;
-      written = g_ptr_array_index (view->disks, at++);
-      disk = stm_domain_find_disk (domain, written->target);
+      written = g_ptr_array_index (self->view->disks, at++);
+      disk = stm_domain_find_disk (self->domain, written->target);
       if (disk == NULL)
         continue;
       n_found++;
-      put_disk (node, written, disk);
+      put_disk (self, node, written, disk);
     }
-  if (n_found == domain->n_disks)
+  if (n_found == self->domain->n_disks)
     return TRUE;
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED,
                "printing domain %s: its stored definition lacks a disk that is recorded",
-               domain->name);
+               self->domain->name);
   return FALSE;
+}
+
+static char *
+print (Printing *self, const char *text, GError **error)
+{
+  g_autoptr (xmlDoc) doc = stm_xml_parse (text, "domain", error);
+  xmlNode *root;
+
+  if (doc == NULL)
+    return NULL;
+  root = xmlDocGetRootElement (doc);
+  put_identity (root, self->domain);
+  if (!put_disks (self, root, error))
+    return NULL;
+  if (self->secrecy == STM_XML_PUBLIC)
+    stm_xml_strip_secrets (doc);
+  return stm_xml_print (doc, error);
+}
+
+/* Many long chains could bring a document over a limit of the reader. */
+static gboolean
+can_be_read (const char *printed)
+{
+  g_autoptr (StmDomainXml) again = stm_domain_xml_parse (printed, /* error= */ NULL);
+
+  return again != NULL;
+}
+
+char *
+stm_domain_xml_print_chains (const char *text, const StmDomain *domain, StmXmlChainOf chain_of,
+                             gpointer data, StmXmlSecrecy secrecy, GError **error)
+{
+  g_autoptr (StmDomainXml) view = NULL;
+  g_autofree char *printed = NULL;
+  Printing self = { .domain = domain, .chain_of = chain_of, .data = data, .secrecy = secrecy };
+
+  if (!check_representable (domain, error))
+    return NULL;
+  view = stm_domain_xml_parse (text, error);
+  if (view == NULL)
+    return NULL;
+  self.view = view;
+  printed = print (&self, text, error);
+  if (printed == NULL || !self.has_chains || can_be_read (printed))
+    return g_steal_pointer (&printed);
+  self.chain_of = NULL;
+  return print (&self, text, error);
 }
 
 char *
 stm_domain_xml_print (const char *text, const StmDomain *domain, StmXmlSecrecy secrecy,
                       GError **error)
 {
-  g_autoptr (StmDomainXml) view = NULL;
-  g_autoptr (xmlDoc) doc = NULL;
-  xmlNode *root;
-
-  if (!check_representable (domain, error))
-    return NULL;
-  view = stm_domain_xml_parse (text, error);
-  doc = view != NULL ? stm_xml_parse (text, "domain", error) : NULL;
-  if (doc == NULL)
-    return NULL;
-  root = xmlDocGetRootElement (doc);
-  put_identity (root, domain);
-  if (!put_disks (root, view, domain, error))
-    return NULL;
-  if (secrecy == STM_XML_PUBLIC)
-    stm_xml_strip_secrets (doc);
-  return stm_xml_print (doc, error);
+  return stm_domain_xml_print_chains (text, domain, /* chain_of= */ NULL, /* data= */ NULL, secrecy,
+                                      error);
 }

@@ -233,12 +233,13 @@ read_source (const xmlNode *element, const char *target, StmSourceKind *out_kind
 }
 
 static void
-declare (StmXmlDisk *disk, char *path, char *format)
+declare (StmXmlDisk *disk, StmSourceKind kind, char *path, char *format)
 {
   StmXmlImage *image = g_new0 (StmXmlImage, 1);
 
   image->path = path;
   image->format = format;
+  image->kind = kind;
   g_ptr_array_add (disk->declared, image);
 }
 
@@ -274,7 +275,7 @@ read_layer (StmXmlDisk *disk, const xmlNode *layer, GError **error)
   if (kind == STM_SOURCE_OTHER)
     become_other (disk);
   else
-    declare (disk, g_steal_pointer (&path), g_steal_pointer (&format));
+    declare (disk, kind, g_steal_pointer (&path), g_steal_pointer (&format));
   return TRUE;
 }
 
@@ -358,7 +359,7 @@ read_disk (const xmlNode *element, GError **error)
     become_other (disk);
   if (disk->kind == STM_SOURCE_NONE || disk->kind == STM_SOURCE_OTHER)
     return g_steal_pointer (&disk);
-  declare (disk, g_steal_pointer (&path), g_strdup (disk->format));
+  declare (disk, disk->kind, g_steal_pointer (&path), g_strdup (disk->format));
   if (!read_layers (disk, element, error))
     return NULL;
   return g_steal_pointer (&disk);

@@ -27,6 +27,7 @@ typedef struct
 {
   const char *path;
   const char *format;
+  StmSourceKind kind; /* FILE or BLOCK */
 } StmXmlImage;
 
 typedef struct _StmDomainXml
@@ -57,5 +58,16 @@ typedef enum
  */
 char *stm_domain_xml_print (const char *text, const StmDomain *domain, StmXmlSecrecy secrecy,
                             GError **error);
+
+/* The recorded chain of a disk: StmImage, active image first; transfer full. Empty or NULL when
+ * there is none. */
+typedef GPtrArray *(*StmXmlChainOf) (const char *target, gpointer data);
+
+/* The same, fit to be defined again: where images below a changed source were named with
+ * <backingStore>, which approved them, the chain from the new source down is named instead. A chain
+ * that would make the document one that cannot be read is left out. */
+char *
+stm_domain_xml_print_chains (const char *text, const StmDomain *domain, StmXmlChainOf chain_of,
+                             gpointer data, StmXmlSecrecy secrecy, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmDomainXml, stm_domain_xml_free)

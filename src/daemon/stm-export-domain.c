@@ -202,9 +202,17 @@ handle_set_description (StemmaDomain *domain, GDBusMethodInvocation *invocation,
   return TRUE;
 }
 
+static GPtrArray *
+chain_of_disk (const char *target, gpointer data)
+{
+  const XmlCall *call = data;
+
+  return stm_model_chain (stm_registry_get_model (call->registry), call->domain_id, target);
+}
+
 /* The domain may have gone while its text was read. */
 static char *
-print_definition (const XmlCall *call, const char *text, GError **error)
+print_definition (XmlCall *call, const char *text, GError **error)
 {
   const StmDomain *record = stm_model_get_domain (stm_registry_get_model (call->registry),
                                                   call->domain_id);
@@ -215,7 +223,7 @@ print_definition (const XmlCall *call, const char *text, GError **error)
                    "the domain was undefined while its definition was read");
       return NULL;
     }
-  return stm_domain_xml_print (text, record, call->secrecy, error);
+  return stm_domain_xml_print_chains (text, record, chain_of_disk, call, call->secrecy, error);
 }
 
 static void

@@ -253,16 +253,22 @@ test_rename (Service *service, gconstpointer unused)
 }
 
 static char *
-get_xml (Service *service, const char *domain, const char *method)
+get_text (Service *service, const char *path, const char *interface, const char *method)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant)
-      reply = service_call (service, domain, "Domain", method, /* arguments= */ NULL, &error);
+      reply = service_call (service, path, interface, method, /* arguments= */ NULL, &error);
   char *xml = NULL;
 
   g_assert_no_error (error);
   g_variant_get (reply, "(s)", &xml);
   return xml;
+}
+
+static char *
+get_xml (Service *service, const char *domain, const char *method)
+{
+  return get_text (service, domain, "Domain", method);
 }
 
 static void
@@ -278,6 +284,74 @@ test_documents (Service *service, gconstpointer unused)
   g_assert_nonnull (strstr (secure, "secret=1"));
   g_assert_nonnull (strstr (asked, "'org.stemma1.domain.read'"));
   g_assert_nonnull (strstr (asked, "'org.stemma1.domain.read-secrets'"));
+}
+
+/* On an image in another directory, which is named if `is_named`. */
+static char *
+make_clone (Service *service, const char *golden, gboolean is_named)
+{
+  g_autofree char *document = service_document (service, "mail", UUID, one_image);
+  g_autofree char *layer = g_strdup_printf ("<backingStore type='file'><format type='qcow2'/>"
+                                            "<source file='%s'/></backingStore><target",
+                                            golden);
+  g_auto (GStrv) parts = g_strsplit (document, "<target", 2);
+
+  return g_strjoinv (is_named ? layer : "<target", parts);
+}
+
+static char *
+define_well (Service *service, const char *document)
+{
+  return service_call_well (service, SERVICE_MANAGER, "Manager", "DefineDomain",
+                            document_arguments (document));
+}
+
+static void
+undefine (Service *service, const char *domain)
+{
+  g_free (service_call_well (service, domain, "Domain", "Undefine",
+                             g_variant_new_parsed ("({'moments': <'forget'>, 'wait': <true>},)")));
+}
+
+/* That the golden image may be used is said in the document that the service gives, too. */
+static void
+test_document_of_a_clone (Service *service, gconstpointer unused)
+{
+  g_autofree char *elsewhere = test_directory_new ();
+  g_autofree char *golden = g_build_filename (elsewhere, "golden.qcow2", NULL);
+  g_autofree char *image = service_image_path (service, "a.qcow2");
+  g_autofree char *named = make_clone (service, golden, /* is_named= */ TRUE);
+  g_autofree char *unnamed = make_clone (service, golden, /* is_named= */ FALSE);
+  g_autofree char *domain = NULL;
+  g_autofree char *snapshot = NULL;
+  g_autofree char *first = NULL;
+  g_autofree char *clone = NULL;
+  g_autofree char *clone_again = NULL;
+
+  test_image_create (golden, "qcow2", 1024 * 1024, /* backing= */ NULL, /* backing_format= */ NULL);
+  test_image_create (image, "qcow2", 0, golden, "qcow2");
+  define_ill (service, unnamed, STEMMA_ERROR_NOT_ALLOWED);
+  domain = define_well (service, named);
+  snapshot = service_snapshot (service, domain, "first");
+  g_free (service_snapshot (service, domain, "second"));
+  first = get_text (service, snapshot, "Snapshot", "GetSecureXML");
+  clone = get_xml (service, domain, "GetSecureXML");
+  undefine (service, domain);
+
+  g_free (define_well (service, clone));
+  clone_again = get_xml (service, domain, "GetSecureXML");
+  g_assert_cmpstr (clone_again, ==, clone);
+  g_free (snapshot);
+  snapshot = service_call_well (service, domain, "Snapshots", "Redefine",
+                                g_variant_new_parsed ("(%s, @a{sv} {})", first));
+  g_free (service_call_well (service, snapshot, "Snapshot", "Revert",
+                             g_variant_new_parsed ("({'keep': <'left'>, 'wait': <true>},)")));
+  /* And once more, from another place in the tree. */
+  g_free (clone);
+  clone = get_xml (service, domain, "GetSecureXML");
+  undefine (service, domain);
+  g_free (define_well (service, clone));
+  test_directory_remove (elsewhere);
 }
 
 static void
@@ -348,6 +422,7 @@ main (int argc, char **argv)
   TEST ("a-wrong-option-is-named", test_options);
   TEST ("names-are-checked-at-a-rename", test_rename);
   TEST ("secrets-have-a-method-and-an-action-of-their-own", test_documents);
+  TEST ("the-document-of-a-clone-can-be-defined-again", test_document_of_a_clone);
   TEST ("undefine-minds-the-snapshots-and-leaves-the-disk", test_undefine);
   TEST ("the-job-of-an-undefine-is-an-object", test_undefine_bare);
   TEST ("everything-is-there-after-a-restart", test_restart);

@@ -6,6 +6,7 @@
 
 #include "stemma-error.h"
 #include "stm-domain-xml.h"
+#include "stm-image.h"
 
 static StmDomain *
 record (const StmDomainXml *view)
@@ -35,11 +36,28 @@ record (const StmDomainXml *view)
                                        .roots = (const char *const[]){ NULL } });
 }
 
+/* Below whatever source. */
+static GPtrArray *
+chain_of (const char *target, gpointer unused)
+{
+  GPtrArray *chain = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_image_unref);
+  StmImage image = { .target = target, .format = "qcow2", .capacity = 1 };
+
+  image.path = "/images/new";
+  image.backing = "/images/a & b";
+  g_ptr_array_add (chain, stm_image_new (&image));
+  image.path = "/images/a & b";
+  image.backing = NULL;
+  g_ptr_array_add (chain, stm_image_new (&image));
+  return chain;
+}
+
 static void
 check_print (const char *text, const StmDomain *domain, StmXmlSecrecy secrecy)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *printed = stm_domain_xml_print (text, domain, secrecy, &error);
+  g_autofree char *printed = stm_domain_xml_print_chains (text, domain, chain_of, NULL, secrecy,
+                                                          &error);
   g_autofree char *reprinted = NULL;
   g_autoptr (StmDomainXml) again = NULL;
 
@@ -51,7 +69,7 @@ check_print (const char *text, const StmDomain *domain, StmXmlSecrecy secrecy)
   g_assert_cmpstr (again->description, ==, domain->description);
   g_assert_cmpuint (again->disks->len, ==, domain->n_disks);
   /* Nothing is left to put in or to take out. */
-  reprinted = stm_domain_xml_print (printed, domain, secrecy, &error);
+  reprinted = stm_domain_xml_print_chains (printed, domain, chain_of, NULL, secrecy, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (reprinted, ==, printed);
 }
