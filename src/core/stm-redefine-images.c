@@ -12,6 +12,20 @@
 
 /* Images of one call whose headers are read. */
 #define MAX_LOOKS 100000
+/* Images out of the allowed directories that the documents of one call declare. Each walk of a
+ * chain goes by all of them. */
+#define MAX_APPROVED 10000
+
+/* The look of one call. */
+typedef struct
+{
+  StmRedefinition *redefinition;
+  StmDriver *driver;
+  const StmPathPolicy *given;  /* by the directories and the record */
+  GHashTable *approved;        /* paths that the documents declare besides */
+  const StmPathPolicy *policy; /* both: for what headers name */
+  GCancellable *cancellable;
+} Look;
 
 /* --- what must be looked at --- */
 
@@ -117,16 +131,100 @@ keep_looked (StmRedefinition *self, const char *path, const StmImage *image, con
   g_hash_table_replace (self->looked, g_strdup (path), looked);
 }
 
+/* --- what the documents approve --- */
+
+/* The definition of the document is the word on what its disk stands on; that the disk itself may
+ * be read is not for it to say. */
+static gboolean
+is_declared (const StmRedefinedDisk *disk)
+{
+  return disk->declared != NULL && disk->unknown == disk->frozen;
+}
+
+static gboolean
+approve (Look *self, const char *path, GError **error)
+{
+  if (g_hash_table_contains (self->approved, path)
+      || stm_path_policy_check (self->given, path, NULL))
+    return TRUE;
+  g_hash_table_add (self->approved, g_strdup (path));
+  if (g_hash_table_size (self->approved) <= MAX_APPROVED)
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
+               "the documents declare more than %d images outside the directories of the approved "
+               "disks: redefine them in several calls, parents first",
+               MAX_APPROVED);
+  return FALSE;
+}
+
+static gboolean
+approve_declared (Look *self, const StmRedefinedDisk *disk, GError **error)
+{
+  const GPtrArray *images = disk->declared->declared;
+
+  for (guint i = 1; i < images->len; i++)
+    if (!approve (self, ((StmXmlImage *) images->pdata[i])->path, error))
+      return FALSE;
+
+  return TRUE;
+}
+
+/* Who asks has the same word over all documents of a call: what one declares, the headers of others
+ * may name, as when each came in a call of its own and found the images of the former on record. */
+static gboolean
+approve_all (Look *self, GError **error)
+{
+  const GPtrArray *documents = self->redefinition->documents;
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < documents->len; i++)
+    {
+      const StmRedefined *redefined = documents->pdata[i];
+
+      for (guint j = 0; j < redefined->disks->len; j++)
+        {
+          const StmRedefinedDisk *disk = stm_redefined_nth_disk (redefined, j);
+
+          /* Documents share their definitions. */
+          if (disk->unknown != NULL && is_declared (disk)
+              && g_hash_table_add (seen, (gpointer) disk->declared)
+              && !approve_declared (self, disk, error))
+            return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+static StmPathPolicy *
+make_policy (const Look *self)
+{
+  g_autoptr (GPtrArray) exact = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer path;
+
+  for (const char *const *given = self->given->exact; *given != NULL; given++)
+    g_ptr_array_add (exact, (char *) *given);
+  g_hash_table_iter_init (&iter, self->approved);
+  while (g_hash_table_iter_next (&iter, &path, NULL))
+    g_ptr_array_add (exact, path);
+  g_ptr_array_add (exact, NULL);
+
+  return stm_path_policy_new (self->given->roots, (const char *const *) exact->pdata);
+}
+
+/* --- the walks --- */
+
 /* The chain as the document declares it, if it does. */
 static GArray *
 declare (const StmRedefinedDisk *disk)
 {
   GArray *declared = g_array_new (FALSE, TRUE, sizeof (StmDeclaredImage));
   StmDeclaredImage top = { .path = disk->unknown, .format = disk->unknown_format };
-  gboolean is_declared = disk->declared != NULL && disk->unknown == disk->frozen;
 
   g_array_append_val (declared, top);
-  for (guint i = 1; is_declared && i < disk->declared->declared->len; i++)
+  for (guint i = 1; is_declared (disk) && i < disk->declared->declared->len; i++)
     {
       const StmXmlImage *image = disk->declared->declared->pdata[i];
       StmDeclaredImage item = { .path = image->path, .format = image->format };
@@ -140,38 +238,38 @@ declare (const StmRedefinedDisk *disk)
 /* The driver takes the word of who declares an image, wherever a link leads, and lets what it
  * stands on lie beside it; here the rule for all paths holds. */
 static gboolean
-check_paths (const GPtrArray *chain, gsize n_declared, const StmPathPolicy *policy, GError **error)
+check_paths (const Look *self, const GPtrArray *chain, gsize n_declared, GError **error)
 {
   for (guint i = 0; i < chain->len; i++)
     if ((i == 0 || i >= n_declared)
-        && !stm_path_policy_check (policy, ((StmImage *) chain->pdata[i])->path, error))
+        && !stm_path_policy_check (i == 0 ? self->given : self->policy,
+                                   ((StmImage *) chain->pdata[i])->path, error))
       return FALSE;
 
   return TRUE;
 }
 
 static GPtrArray *
-walk (const StmRedefinedDisk *disk, StmDriver *driver, const StmPathPolicy *policy,
-      GCancellable *cancellable, GError **error)
+walk (const Look *self, const StmRedefinedDisk *disk, GError **error)
 {
   g_autoptr (GArray) declared = declare (disk);
-  gboolean is_declared = disk->declared != NULL && disk->unknown == disk->frozen;
   const StmChainRequest request = {
     .target = disk->target,
     .declared = (gconstpointer) declared->data,
     .n_declared = declared->len,
-    .is_complete = is_declared && disk->declared->is_complete,
-    .is_block = is_declared && disk->declared->kind == STM_SOURCE_BLOCK,
+    .is_complete = is_declared (disk) && disk->declared->is_complete,
+    .is_block = is_declared (disk) && disk->declared->kind == STM_SOURCE_BLOCK,
     .is_read_only = TRUE,
-    .policy = policy,
+    .policy = self->policy,
   };
 
   /* No file is opened before its path is allowed. */
-  if (!stm_path_policy_check (policy, disk->unknown, error))
+  if (!stm_path_policy_check (self->given, disk->unknown, error))
     return NULL;
 
-  g_autoptr (GPtrArray) chain = stm_driver_walk_chain (driver, &request, cancellable, error);
-  if (chain == NULL || !check_paths (chain, declared->len, policy, error))
+  g_autoptr (GPtrArray)
+      chain = stm_driver_walk_chain (self->driver, &request, self->cancellable, error);
+  if (chain == NULL || !check_paths (self, chain, declared->len, error))
     return NULL;
 
   return g_steal_pointer (&chain);
@@ -188,49 +286,70 @@ ends_call (const GError *problem)
 
 /* FALSE only when the call has to end. */
 static gboolean
-look_at (StmRedefinition *self, const StmRedefinedDisk *disk, StmDriver *driver,
-         const StmPathPolicy *policy, GCancellable *cancellable, GError **error)
+look_at (const Look *self, const StmRedefinedDisk *disk, GError **error)
 {
+  StmRedefinition *redefinition = self->redefinition;
   g_autoptr (GError) problem = NULL;
   g_autoptr (GPtrArray) chain = NULL;
 
   /* An image above it was looked at. */
-  if (g_hash_table_contains (self->looked, disk->unknown))
+  if (g_hash_table_contains (redefinition->looked, disk->unknown))
     return TRUE;
-  chain = walk (disk, driver, policy, cancellable, &problem);
+  chain = walk (self, disk, &problem);
   if (chain == NULL)
     {
-      if (self->validates || ends_call (problem))
+      if (redefinition->validates || ends_call (problem))
         {
           g_propagate_prefixed_error (error, g_steal_pointer (&problem),
                                       "image %s: ", disk->unknown);
           return FALSE;
         }
-      keep_looked (self, disk->unknown, NULL, problem);
+      keep_looked (redefinition, disk->unknown, NULL, problem);
       return TRUE;
     }
   for (guint i = 0; i < chain->len; i++)
-    keep_looked (self, ((StmImage *) chain->pdata[i])->path, chain->pdata[i], NULL);
+    keep_looked (redefinition, ((StmImage *) chain->pdata[i])->path, chain->pdata[i], NULL);
   /* It may be named by a link. */
-  keep_looked (self, disk->unknown, chain->pdata[0], NULL);
+  keep_looked (redefinition, disk->unknown, chain->pdata[0], NULL);
+
+  return TRUE;
+}
+
+/* An image that is not allowed by itself can be one that another was seen to stand on. */
+static gboolean
+look_at_all (const Look *self, GError **error)
+{
+  g_autoptr (GPtrArray) last = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer disk;
+
+  g_hash_table_iter_init (&iter, self->redefinition->unknown);
+  while (g_hash_table_iter_next (&iter, NULL, &disk))
+    if (!stm_path_policy_check (self->given, ((StmRedefinedDisk *) disk)->unknown, NULL))
+      g_ptr_array_add (last, disk);
+    else if (!look_at (self, disk, error))
+      return FALSE;
+  for (guint i = 0; i < last->len; i++)
+    if (!look_at (self, last->pdata[i], error))
+      return FALSE;
 
   return TRUE;
 }
 
 /* What holds internal snapshots must be seen to hold them. */
 static gboolean
-survey_looked (StmRedefinition *self, StmDriver *driver, const StmPathPolicy *policy,
-               GCancellable *cancellable, GError **error)
+survey_looked (const Look *self, GError **error)
 {
+  StmRedefinition *redefinition = self->redefinition;
   g_autoptr (GPtrArray) images = g_ptr_array_new ();
   GHashTableIter iter;
   gpointer value;
 
-  g_hash_table_iter_init (&iter, self->unknown);
+  g_hash_table_iter_init (&iter, redefinition->unknown);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {
       const StmRedefinedDisk *disk = value;
-      const StmLookedImage *looked = g_hash_table_lookup (self->looked, disk->unknown);
+      const StmLookedImage *looked = g_hash_table_lookup (redefinition->looked, disk->unknown);
 
       if (looked != NULL && looked->image != NULL)
         g_ptr_array_add (images, looked->image);
@@ -238,19 +357,24 @@ survey_looked (StmRedefinition *self, StmDriver *driver, const StmPathPolicy *po
 
   const StmSurveyRequest request = { .images = (const StmImage *const *) images->pdata,
                                      .n_images = images->len,
-                                     .policy = policy };
-  g_clear_pointer (&self->looked_survey, stm_survey_unref);
-  self->looked_survey = stm_driver_survey (driver, &request, cancellable, error);
+                                     .policy = self->policy };
+  g_clear_pointer (&redefinition->looked_survey, stm_survey_unref);
+  redefinition->looked_survey = stm_driver_survey (self->driver, &request, self->cancellable,
+                                                   error);
 
-  return self->looked_survey != NULL;
+  return redefinition->looked_survey != NULL;
 }
 
 gboolean
 stm_redefinition_look (StmRedefinition *self, StmDriver *driver, const StmPathPolicy *policy,
                        GCancellable *cancellable, GError **error)
 {
-  GHashTableIter iter;
-  gpointer disk;
+  g_autoptr (GHashTable) approved = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  Look look = { .redefinition = self,
+                .driver = driver,
+                .given = policy,
+                .approved = approved,
+                .cancellable = cancellable };
 
   if (g_hash_table_size (self->unknown) > MAX_LOOKS)
     {
@@ -261,10 +385,11 @@ stm_redefinition_look (StmRedefinition *self, StmDriver *driver, const StmPathPo
       return FALSE;
     }
   g_hash_table_remove_all (self->looked);
-  g_hash_table_iter_init (&iter, self->unknown);
-  while (g_hash_table_iter_next (&iter, NULL, &disk))
-    if (!look_at (self, disk, driver, policy, cancellable, error))
-      return FALSE;
+  if (!approve_all (&look, error))
+    return FALSE;
 
-  return !self->validates || survey_looked (self, driver, policy, cancellable, error);
+  g_autoptr (StmPathPolicy) whole = make_policy (&look);
+  look.policy = whole;
+
+  return look_at_all (&look, error) && (!self->validates || survey_looked (&look, error));
 }

@@ -207,6 +207,121 @@ test_outside (void)
                            STEMMA_ERROR_NOT_ALLOWED, "/far/x.qcow2");
 }
 
+/* A snapshot of `source`, whose definition may say what that stands on. */
+static char *
+snapshot_over (const char *name, const char *source, const char *backing_stores)
+{
+  g_autofree char *domain = kit_domain (source, "qcow2", NULL);
+  g_auto (GStrv) parts = g_strsplit (domain, "<target", 2);
+  g_autofree char *target = g_strconcat (backing_stores, "<target", NULL);
+  g_autofree char *whole = g_strjoinv (target, parts);
+
+  return kit_snapshot (name, NULL, "shutoff", DISK, whole);
+}
+
+#define OVER(path)                                                                                 \
+  "<backingStore type='file'><format type='qcow2'/><source file='" path "'/></backingStore>"
+
+/* As when each comes in a call of its own. */
+static void
+test_approved_by_another (void)
+{
+  const guint n = 12;
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autoptr (GPtrArray) documents = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
+  const StmRedefineRequest request = { .fd = -1 };
+
+  kit_driver_add (driver, "/far/golden.qcow2", "qcow2", NULL);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("n%u", i);
+      char *path = g_strdup_printf ("/v/on%u.qcow2", i);
+
+      g_ptr_array_add (paths, path);
+      kit_driver_add (driver, path, "qcow2", "/far/golden.qcow2");
+      g_ptr_array_add (documents, snapshot_over (name, path, ""));
+    }
+  g_ptr_array_add (documents, snapshot_over ("base", "/far/golden.qcow2", ""));
+  g_ptr_array_add (documents, NULL);
+  assert_refused (kit_redefine (model, &request, (gpointer) documents->pdata, driver, NULL),
+                  STEMMA_ERROR_NOT_ALLOWED, "/far/golden.qcow2");
+
+  g_free (documents->pdata[n / 2]);
+  documents->pdata[n / 2] = snapshot_over ("n6", paths->pdata[n / 2], OVER ("/far/golden.qcow2"));
+  g_autoptr (GError)
+      error = kit_redefine (model, &request, (gpointer) documents->pdata, driver, NULL);
+  g_assert_no_error (error);
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpstr (stm_model_get_image (model, KIT_DOMAIN, paths->pdata[i])->backing, ==,
+                     "/far/golden.qcow2");
+  g_assert_cmpint (stm_model_get_image (model, KIT_DOMAIN, "/far/golden.qcow2")->origin, ==,
+                   STM_IMAGE_BACKING);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "base")->health, ==, STM_HEALTH_OK);
+}
+
+/* That one document says what its image stands on makes nobody read that for itself: no header has
+ * borne it out. */
+static void
+test_declared_is_not_seen (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *claim = snapshot_over ("claim", "/v/gone.qcow2", OVER ("/far/secret.qcow2"));
+  g_autofree char *use = snapshot_over ("use", "/far/secret.qcow2", "");
+  const char *const documents[] = { claim, use, NULL };
+
+  kit_driver_add (driver, "/far/secret.qcow2", "qcow2", NULL);
+  assert_refused (kit_redefine (model, &(StmRedefineRequest){ .fd = -1 }, documents, driver, NULL),
+                  STEMMA_ERROR_NOT_ALLOWED, "/far/secret.qcow2");
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+}
+
+/* As many chains as it takes, each of a hundred images. */
+static GPtrArray *
+declare_images (guint n, const char *directory)
+{
+  GPtrArray *documents = g_ptr_array_new_with_free_func (g_free);
+
+  for (guint i = 0; i < n;)
+    {
+      g_autofree char *name = g_strdup_printf ("n%u", i);
+      g_autofree char *source = g_strdup_printf ("/v/gone%u.qcow2", i);
+      g_autoptr (GString) stores = g_string_new (NULL);
+      guint depth = 0;
+
+      for (; depth < 100 && i < n; depth++, i++)
+        g_string_append_printf (stores,
+                                "<backingStore type='file'><format type='qcow2'/>"
+                                "<source file='%s/%u.qcow2'/>",
+                                directory, i);
+      for (; depth > 0; depth--)
+        g_string_append (stores, "</backingStore>");
+      g_ptr_array_add (documents, snapshot_over (name, source, stores->str));
+    }
+  g_ptr_array_add (documents, NULL);
+
+  return documents;
+}
+
+static void
+test_many_approved (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autoptr (GPtrArray) over = declare_images (10001, "/far");
+  g_autoptr (GPtrArray) full = declare_images (10000, "/far");
+  g_autoptr (GPtrArray) inside = declare_images (10001, "/v");
+  const StmRedefineRequest request = { .fd = -1 };
+
+  assert_refused (kit_redefine (model, &request, (gpointer) over->pdata, driver, NULL),
+                  STEMMA_ERROR_TOO_MANY, "10000");
+  assert_tree (model, SNAPSHOT, "s1(s2* s3)");
+  g_assert_null (kit_redefine (model, &request, (gpointer) inside->pdata, driver, NULL));
+  g_assert_null (kit_redefine (model, &request, (gpointer) full->pdata, driver, NULL));
+}
+
 static void
 test_validate_snapshots (void)
 {
@@ -417,6 +532,12 @@ main (int argc, char **argv)
   g_test_add_func ("/core/redefine/the-active-image-holds-tags-and-what-is-read-only",
                    test_active_image_that_holds);
   g_test_add_func ("/core/redefine/a-path-outside-the-policy-is-refused", test_outside);
+  g_test_add_func ("/core/redefine/what-one-document-declares-the-headers-of-others-may-name",
+                   test_approved_by_another);
+  g_test_add_func ("/core/redefine/what-is-declared-alone-is-not-read-for-itself",
+                   test_declared_is_not_seen);
+  g_test_add_func ("/core/redefine/declared-images-outside-the-directories-are-limited",
+                   test_many_approved);
   g_test_add_func ("/core/redefine/validate-refuses-snapshots-that-the-images-do-not-bear-out",
                    test_validate_snapshots);
   g_test_add_func ("/core/redefine/validate-looks-for-tags-in-images-not-on-record",

@@ -306,6 +306,41 @@ test_images (Fixture *self, gconstpointer data)
                    STM_IMAGE_BACKING);
 }
 
+/* A golden base outside the directory of the disk: the first definition names it, the headers of
+ * the snapshots to come do. */
+static void
+test_golden_base (Fixture *self, gconstpointer data)
+{
+  g_autofree char *domain = make_other_domain ("/sim/on0.qcow2");
+  g_auto (GStrv) parts = g_strsplit (domain, "<target", 2);
+  g_autofree char *declaring = g_strjoinv ("<backingStore type='file'><format type='qcow2'/>"
+                                           "<source file='/golden/base.qcow2'/></backingStore>"
+                                           "<target",
+                                           parts);
+  g_autoptr (GPtrArray) documents = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GError) refusal = NULL;
+
+  stm_sim_driver_make_image (self->driver, "/golden/base.qcow2", "qcow2", 1 << 20, NULL);
+  for (guint i = 0; i < 12; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/sim/on%u.qcow2", i);
+      g_autofree char *name = g_strdup_printf ("n%u", i);
+      g_autofree char *plain = make_other_domain (path);
+
+      stm_sim_driver_make_image (self->driver, path, "qcow2", 1 << 20, "/golden/base.qcow2");
+      g_ptr_array_add (documents, make_document (name, NULL, i > 0 ? plain : declaring));
+    }
+  g_ptr_array_add (documents, NULL);
+
+  refusal = redefine_one (self, documents->pdata[1]);
+  g_assert_error (refusal, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
+  assert_done (
+      redefine (self, &(StmRedefineRequest){ .fd = -1, .documents = (gpointer) documents->pdata }));
+  reopen_service (self);
+  g_assert_cmpuint (stm_tree_count (tree_of (self)), ==, 12);
+  g_assert_cmpint (find (self, "n11")->health, ==, STM_HEALTH_OK);
+}
+
 static void
 test_forget (Fixture *self, gconstpointer data)
 {
@@ -487,6 +522,7 @@ main (int argc, char **argv)
   ADD ("/ops/redefine/memory-cookie-and-next-definition-are-kept", test_texts);
   ADD ("/ops/redefine/another-machine-is-refused-by-what-the-store-has", test_machine);
   ADD ("/ops/redefine/images-not-on-record-are-looked-at", test_images);
+  ADD ("/ops/redefine/a-golden-base-that-one-document-declares", test_golden_base);
   ADD ("/ops/redefine/forty-megabytes-in-one-change", test_from_descriptor);
   ADD ("/ops/redefine/all-documents-or-none", test_all_or_nothing);
   ADD ("/ops/redefine/entities-are-never-read", test_entities);
