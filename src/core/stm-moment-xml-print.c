@@ -2,8 +2,9 @@
  *
  * The other half of stm-moment-xml.h, called when a client asks for the document, on any thread.
  * What it prints validates against libvirt's schemas as far as the definition in it does, and is
- * read back by stm_moment_document_parse() as the same. What libvirt's documents have no place for
- * is left out: the tag of an internal snapshot, which libvirt takes to be its name.
+ * read back by stm_moment_document_parse() as the same. libvirt's documents have no place for the
+ * tag of an internal snapshot, which libvirt takes to be its name: one that differs is given in a
+ * processing instruction, which schemas and libvirt pass over.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -127,14 +128,32 @@ append_memory (GString *out, const StmMoment *moment)
 }
 
 static void
-append_snapshot_disk (GString *out, const StmMomentDisk *disk)
+append_internal_disk (GString *out, const StmMomentDisk *disk, const char *name)
+{
+  /* Escaped, it has no end of an instruction in it. */
+  g_autofree char *tag = g_uri_escape_string (disk->tag, /* allowed= */ NULL,
+                                              /* allow_utf8= */ FALSE);
+
+  g_string_append (out, " snapshot='internal'");
+  if (g_str_equal (disk->tag, name))
+    g_string_append (out, "/>\n");
+  else
+    g_string_append_printf (out, "><?%s %s?></disk>\n", STM_TAG_INSTRUCTION, tag);
+}
+
+static void
+append_snapshot_disk (GString *out, const StmMomentDisk *disk, const char *name)
 {
   StmDiskMode mode = disk != NULL ? disk->mode : STM_MODE_NONE;
 
+  if (mode == STM_MODE_INTERNAL)
+    {
+      append_internal_disk (out, disk, name);
+      return;
+    }
   if (mode != STM_MODE_EXTERNAL)
     {
-      g_string_append_printf (out, " snapshot='%s'/>\n",
-                              mode == STM_MODE_INTERNAL ? "internal" : "no");
+      g_string_append (out, " snapshot='no'/>\n");
       return;
     }
   g_string_append (out, " snapshot='external' type='file'");
@@ -179,7 +198,7 @@ append_disk (GString *out, const StmMomentPrint *init, const char *target)
   g_string_append (out, "    <disk");
   append_attribute (out, "name", target);
   if (init->moment->kind == STM_MOMENT_SNAPSHOT)
-    append_snapshot_disk (out, disk);
+    append_snapshot_disk (out, disk, init->moment->name);
   else
     append_checkpoint_disk (out, disk, init->sizes);
 }

@@ -7,6 +7,9 @@
 #include "stm-moment-xml.h"
 #include "stm-xml.h"
 
+/* Stands in the <disk> of an internal snapshot, followed by its tag, escaped as in a URI. */
+#define STM_TAG_INSTRUCTION "stemma-tag"
+
 /* The root element of documents of this kind. */
 const char *stm_moment_document_root (StmMomentKind kind);
 

@@ -18,6 +18,8 @@
 #define MAX_DESCRIPTION 65536
 #define MAX_WORD 64
 #define MAX_PATH 4096
+/* Of QEMU's: no image has a longer one. */
+#define MAX_TAG_BYTES 255
 #define MAX_COOKIE (256 * 1024)
 
 static const char *const snapshot_elements[] = {
@@ -233,6 +235,7 @@ document_disk_free (StmDocumentDisk *self)
   g_free (self->file);
   g_free (self->format);
   g_free (self->bitmap);
+  g_free (self->tag);
   g_free (self->type);
   g_free (self);
 }
@@ -280,6 +283,38 @@ read_overlay (StmDocumentDisk *disk, const xmlNode *element, GError **error)
   return TRUE;
 }
 
+static const xmlNode *
+find_tag (const xmlNode *element)
+{
+  for (const xmlNode *node = element->children; node != NULL; node = node->next)
+    if (node->type == XML_PI_NODE && strcmp ((const char *) node->name, STM_TAG_INSTRUCTION) == 0)
+      return node;
+  return NULL;
+}
+
+static gboolean
+read_tag (StmDocumentDisk *disk, const xmlNode *element, GError **error)
+{
+  const xmlNode *instruction = find_tag (element);
+  const char *escaped = instruction == NULL ? NULL : (const char *) instruction->content;
+
+  if (instruction == NULL)
+    return TRUE;
+  if (disk->mode != STM_WRITTEN_INTERNAL)
+    return refuse (element, error, "disk %.128s: names a tag, which only snapshot='internal' has",
+                   disk->name);
+
+  disk->tag = escaped == NULL ? NULL : g_uri_unescape_string (escaped, /* illegal= */ NULL);
+  if (disk->tag != NULL && disk->tag[0] != '\0' && strlen (disk->tag) <= MAX_TAG_BYTES
+      && g_utf8_validate (disk->tag, -1, NULL))
+    return TRUE;
+
+  return refuse (element, error,
+                 "disk %.128s: the tag in <?" STM_TAG_INSTRUCTION "?> is to be a text of 1 to %d "
+                 "bytes, escaped as in a URI",
+                 disk->name, MAX_TAG_BYTES);
+}
+
 static gboolean
 read_snapshot_disk (StmDocumentDisk *disk, const xmlNode *element, GError **error)
 {
@@ -293,7 +328,7 @@ read_snapshot_disk (StmDocumentDisk *disk, const xmlNode *element, GError **erro
     return refuse (element, error,
                    "disk %.128s: snapshot must be 'no', 'internal', 'external' or 'manual'",
                    disk->name);
-  return read_overlay (disk, element, error);
+  return read_overlay (disk, element, error) && read_tag (disk, element, error);
 }
 
 static gboolean

@@ -41,6 +41,7 @@ typedef struct
   char *file;            /* the overlay's, absolute; NULL when not named */
   char *format;          /* the overlay's; NULL when not said */
   char *bitmap;          /* NULL when not named */
+  char *tag;             /* of an internal snapshot whose tag is not its name, else NULL */
   char *type;            /* "file", "block", "network" …; NULL when not said */
   gboolean has_settings; /* of the overlay, besides its file and format */
   guint line;

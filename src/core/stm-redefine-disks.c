@@ -239,8 +239,30 @@ find_recorded (const Alignment *self, const char *target, StmDiskMode mode, cons
   return disk != NULL && disk->mode == mode && g_strcmp0 (disk->frozen, frozen) == 0 ? disk : NULL;
 }
 
+/* Another tag instead of the one on record would lose that, and the state that it holds; only who
+ * has seen the other in the image takes it instead. */
 static gboolean
-take_internal (const Alignment *self, const View *view, StmRedefinedDisk *disk, GError **error)
+choose_tag (const Alignment *self, const StmDocumentDisk *written, const StmMomentDisk *recorded,
+            StmRedefinedDisk *disk, GError **error)
+{
+  g_autofree char *why = NULL;
+
+  disk->tag = written != NULL && written->tag != NULL ? written->tag
+              : recorded != NULL                      ? recorded->tag
+                                                      : self->redefined->document->name;
+  if (recorded == NULL || strcmp (recorded->tag, disk->tag) == 0 || self->redefinition->validates)
+    return TRUE;
+
+  why = g_strdup_printf ("its tag is '%s' by the record, and '%s' by the document: leave the tag "
+                         "out, forget the snapshot first, or ask with validate for a look at the "
+                         "image",
+                         recorded->tag, disk->tag);
+  return refuse (disk->target, STEMMA_ERROR_INVALID_ARGUMENT, why, error);
+}
+
+static gboolean
+take_internal (const Alignment *self, const View *view, const StmDocumentDisk *written,
+               StmRedefinedDisk *disk, GError **error)
 {
   const StmMomentDisk *recorded = find_recorded (self, view->target, STM_MODE_INTERNAL, view->path);
 
@@ -261,8 +283,7 @@ take_internal (const Alignment *self, const View *view, StmRedefinedDisk *disk, 
 
   disk->frozen = view->path;
   disk->format = view->format;
-  disk->tag = recorded != NULL ? recorded->tag : self->redefined->document->name;
-  return TRUE;
+  return choose_tag (self, written, recorded, disk, error);
 }
 
 static const char *
@@ -314,7 +335,7 @@ add_snapshot_disk (Alignment *self, const View *view, const StmDocumentDisk *wri
                             .mode = choose_mode (self, view, written),
                             .declared = view->declared };
 
-  if (disk.mode == STM_MODE_INTERNAL && !take_internal (self, view, &disk, error))
+  if (disk.mode == STM_MODE_INTERNAL && !take_internal (self, view, written, &disk, error))
     return FALSE;
   if (disk.mode == STM_MODE_EXTERNAL && !take_external (self, view, written, &disk, error))
     return FALSE;

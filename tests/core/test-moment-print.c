@@ -55,7 +55,8 @@ static const StmMomentDisk external_disks[] = {
   { "sda", STM_MODE_NONE, NULL, NULL, NULL, NULL, NULL },
 };
 static const StmMomentDisk mixed_disks[] = {
-  { "vdb", STM_MODE_INTERNAL, "/images/data.qcow2", NULL, "qcow2", "tag", NULL },
+  { "vdb", STM_MODE_INTERNAL, "/images/data.qcow2", NULL, "qcow2", "a 'tag'?> <b> %41 \xc3\xa4",
+    NULL },
   { "vda", STM_MODE_EXTERNAL, "/images/web.qcow2", NULL, "raw", NULL, NULL },
 };
 static const StmMomentDisk bitmap_disks[] = {
@@ -183,6 +184,7 @@ assert_same_disks (const StmMomentDocument *document, const StmMoment *moment)
       g_assert_true ((read->mode == STM_WRITTEN_INTERNAL) == (disk->mode == STM_MODE_INTERNAL));
       g_assert_cmpstr (read->file, ==, disk->overlay);
       g_assert_cmpstr (read->bitmap, ==, disk->bitmap);
+      g_assert_cmpstr (read->tag, ==, g_strcmp0 (disk->tag, moment->name) == 0 ? NULL : disk->tag);
       if (disk->frozen == NULL || document->domain == NULL || document->domain->view == NULL)
         continue;
       for (guint j = 0; j < document->domain->view->disks->len; j++)

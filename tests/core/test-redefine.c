@@ -82,6 +82,42 @@ test_internal (void)
                   "only a qcow2 image");
 }
 
+/* As our own documents tell of a snapshot that was renamed, or whose name was taken in the image.
+ */
+static void
+test_tags (void)
+{
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autofree char *domain = kit_domain ("/v/3.qcow2", "qcow2", NULL);
+  g_autofree char *tagged = kit_snapshot (
+      "new", NULL, "shutoff",
+      "<disk name='vda' snapshot='internal'><?stemma-tag old%20%3F%3E?></disk>", domain);
+  g_autofree char *untagged = kit_snapshot ("new", NULL, "shutoff",
+                                            "<disk name='vda' snapshot='internal'/>", domain);
+  g_autofree char *other = kit_snapshot (
+      "new", NULL, "shutoff", "<disk name='vda' snapshot='internal'><?stemma-tag other?></disk>",
+      domain);
+  const char *const bad[] = { "<?stemma-tag?>", "<?stemma-tag %00?>", "<?stemma-tag %zz?>",
+                              "<?stemma-tag %ff?>" };
+
+  redefine (model, SNAPSHOT, tagged);
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "new")->disks[0].tag, ==, "old ?>");
+  redefine (model, SNAPSHOT, untagged);
+  g_assert_cmpstr (kit_find (model, SNAPSHOT, "new")->disks[0].tag, ==, "old ?>");
+  assert_refused (kit_redefine_one (model, SNAPSHOT, other), STEMMA_ERROR_INVALID_ARGUMENT,
+                  "its tag is 'old ?>' by the record, and 'other' by the document");
+
+  for (gsize i = 0; i < G_N_ELEMENTS (bad); i++)
+    {
+      g_autofree char *disk = g_strdup_printf ("<disk name='vda' snapshot='internal'>%s</disk>",
+                                               bad[i]);
+      g_autofree char *document = kit_snapshot ("n", NULL, "shutoff", disk, domain);
+
+      assert_refused (kit_redefine_one (model, SNAPSHOT, document), STEMMA_ERROR_INVALID_XML,
+                      "tag");
+    }
+}
+
 static void
 test_disk_names (void)
 {
@@ -343,6 +379,7 @@ main (int argc, char **argv)
                    test_external);
   g_test_add_func ("/core/redefine/an-internal-snapshot-is-in-the-source-under-its-name",
                    test_internal);
+  g_test_add_func ("/core/redefine/a-tag-that-is-not-the-name-comes-with-the-document", test_tags);
   g_test_add_func ("/core/redefine/disks-go-by-target-or-by-path-and-once", test_disk_names);
   g_test_add_func ("/core/redefine/what-a-record-needs-is-asked-for-by-name", test_required);
   g_test_add_func ("/core/redefine/the-uuid-must-be-that-of-the-domain", test_uuid);
