@@ -68,7 +68,7 @@ disks_of (const StmMomentDocument *document)
       StmMomentDisk disk = { .target = read->name,
                              .mode = STM_MODE_NONE,
                              .overlay = read->file,
-                             .tag = "t",
+                             .tag = read->tag != NULL ? read->tag : "t",
                              .bitmap = read->bitmap != NULL ? read->bitmap : "b" };
 
       if (read->mode == STM_WRITTEN_EXTERNAL)
