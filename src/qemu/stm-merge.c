@@ -79,10 +79,11 @@ stm_merge_check_tags (const StmMerge *self, guint place, const StmImageReading *
   if (reading->n_tags == 0)
     return TRUE;
 
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
-               "merging image %s: it holds internal snapshots (%u), which would not survive it; delete "
-               "them first",
-               stm_merge_get_image (self, place)->path, reading->n_tags);
+  g_set_error (
+      error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED,
+      "merging image %s: it holds internal snapshots (%u), which would not survive it; delete "
+      "them first",
+      stm_merge_get_image (self, place)->path, reading->n_tags);
   return FALSE;
 }
 
