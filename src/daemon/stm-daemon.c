@@ -14,6 +14,10 @@
 #include <glib-unix.h>
 #include <signal.h>
 
+/* How long the end waits for calls that came before it: what is asked of the bus and of the
+ * authority is answered sooner, what a person is asked may not be. */
+#define DRAIN_MILLISECONDS 1000
+
 typedef enum
 {
   NAME_UNKNOWN,
@@ -114,6 +118,27 @@ on_bus_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GErro
   g_main_loop_quit (self->loop);
 }
 
+static gboolean
+on_drain_late (gpointer user_data)
+{
+  gboolean *is_late = user_data;
+
+  *is_late = TRUE;
+  return G_SOURCE_CONTINUE;
+}
+
+/* Calls that came while there was a service are answered by it. */
+static void
+drain (StmDaemon *self)
+{
+  gboolean is_late = FALSE;
+  guint timer = g_timeout_add (DRAIN_MILLISECONDS, on_drain_late, &is_late);
+
+  while (!is_late && (g_main_context_pending (NULL) || stm_gate_has_pending (self->gate)))
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+}
+
 void
 stm_daemon_run (StmDaemon *self)
 {
@@ -124,11 +149,12 @@ stm_daemon_run (StmDaemon *self)
 
   if (self->name_state != NAME_LOST && !g_dbus_connection_is_closed (self->connection))
     g_main_loop_run (self->loop);
+  /* Who calls from now on must not hear that there is no such object. */
+  stm_absence_begin (self->connection);
+  drain (self);
   g_signal_handler_disconnect (self->connection, on_closed);
   g_source_remove (on_term);
   g_source_remove (on_int);
-  /* Who still calls must not hear that there is no such object. */
-  stm_absence_begin (self->connection);
   g_clear_object (&self->publisher);
   if (self->name_id != 0)
     g_bus_unown_name (self->name_id);

@@ -25,6 +25,6 @@ gboolean stm_daemon_own_name_sync (StmDaemon *self, StmNamePolicy policy, GError
 
 void stm_daemon_publish (StmDaemon *self, StmRegistry *registry, const char *hypervisor_version);
 
-/* Runs the main loop until SIGTERM or SIGINT, or until the name or the bus is lost; then takes the
- * objects off the bus. */
+/* Runs the main loop until SIGTERM or SIGINT, or until the name or the bus is lost; then answers
+ * the calls that came before, for a second at most, and takes the objects off the bus. */
 void stm_daemon_run (StmDaemon *self);

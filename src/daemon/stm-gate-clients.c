@@ -158,6 +158,12 @@ stm_gate_client_end_call (StmGateClient *self)
   drop_if_idle (self);
 }
 
+gboolean
+stm_gate_clients_has_pending (const StmGateClients *self)
+{
+  return self->n_pending > 0;
+}
+
 GCancellable *
 stm_gate_client_get_cancellable (StmGateClient *self)
 {

@@ -23,6 +23,8 @@ void stm_gate_clients_free (StmGateClients *self);
 StmGateClient *
 stm_gate_clients_begin_call (StmGateClients *self, GDBusMethodInvocation *call, GError **error);
 void stm_gate_client_end_call (StmGateClient *self);
+/* Whether a call of any client is pending. */
+gboolean stm_gate_clients_has_pending (const StmGateClients *self);
 /* Cancelled when the client leaves the bus. */
 GCancellable *stm_gate_client_get_cancellable (StmGateClient *self);
 

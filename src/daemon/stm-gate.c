@@ -356,6 +356,12 @@ stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
   g_object_set_qdata_full (G_OBJECT (skeleton), attachment_quark (), attachment, attachment_free);
 }
 
+gboolean
+stm_gate_has_pending (StmGate *self)
+{
+  return stm_gate_clients_has_pending (self->clients);
+}
+
 const StmCaller *
 stm_gate_get_caller (GDBusMethodInvocation *invocation)
 {

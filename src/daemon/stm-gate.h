@@ -42,6 +42,9 @@ void stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
 /* A call of a client to such a skeleton; takes the invocation. */
 void stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation);
 
+/* Whether a call still waits to hear whether it is allowed. */
+gboolean stm_gate_has_pending (StmGate *self);
+
 /* Who makes this call. Known for methods that carry an action; for open ones the uid is unknown,
  * all bits set. */
 const StmCaller *stm_gate_get_caller (GDBusMethodInvocation *invocation);

@@ -15,6 +15,10 @@
 /* Good answers of the new service that are waited for. */
 #define N_GOOD_AFTER 200
 #define N_SNAPSHOTS 10
+#define N_CALLS 20
+/* Of RequestName: DBUS_NAME_FLAG_REPLACE_EXISTING, _DO_NOT_QUEUE. */
+#define TAKE_NAME (2U | 4U)
+#define IS_OWNER 1U
 
 static const char *const one_image[] = { "a.qcow2", NULL };
 
@@ -350,6 +354,52 @@ test_unfit (Service *service, gconstpointer unused)
   assert_snapshots (service, domain);
 }
 
+static BusCall *
+begin_taking_name (GDBusConnection *client)
+{
+  return bus_call_begin (client, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                         "org.freedesktop.DBus", "RequestName",
+                         g_variant_new ("(su)", SERVICE_NAME, TAKE_NAME), G_DBUS_CALL_FLAGS_NONE);
+}
+
+/* The bus takes what one client sends in order: the service hears of the calls, and then that it
+ * has lost the name. It has to ask the bus who the client is before it can answer. */
+static void
+test_handing_over (Service *service, gconstpointer unused)
+{
+  g_autofree char *domain = NULL;
+  GDBusConnection *stranger = bus_client_new ();
+  BusCall *calls[N_CALLS] = { NULL };
+  BusCall *taking = NULL;
+  guint answer = 0;
+  g_autoptr (GSubprocess) first = NULL;
+  g_autoptr (GVariant) taken = NULL;
+  g_autoptr (GError) error = NULL;
+
+  service_stop (service);
+  service_start (service, SERVICE_SESSION);
+  domain = service_define (service, "mail", one_image);
+  first = g_steal_pointer (&service->process);
+  for (guint i = 0; i < N_CALLS; i++)
+    calls[i] = service_call_begin (service, stranger, SERVICE_MANAGER, "Manager", "FindDomain",
+                                   g_variant_new_parsed ("('mail', @a{sv} {})"));
+  taking = begin_taking_name (stranger);
+  for (guint i = 0; i < N_CALLS; i++)
+    {
+      g_autoptr (GVariant) reply = bus_call_end (calls[i], &error);
+
+      g_assert_no_error (error);
+      g_assert_true (g_variant_is_of_type (reply, G_VARIANT_TYPE ("(o)")));
+    }
+  taken = bus_call_end (taking, &error);
+  g_assert_no_error (error);
+  g_variant_get (taken, "(u)", &answer);
+  g_assert_cmpuint (answer, ==, IS_OWNER);
+  g_subprocess_wait_check (first, /* cancellable= */ NULL, &error);
+  g_assert_no_error (error);
+  bus_client_leave (stranger);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -364,6 +414,7 @@ main (int argc, char **argv)
   g_test_add ("/daemon/replace/" path, Service, program, service_set_up, function,                 \
               service_tear_down)
   TEST ("callers-without-a-pause-never-meet-half-a-service", test_crowd);
+  TEST ("calls-that-came-before-the-name-was-lost-are-answered", test_handing_over);
   TEST ("who-calls-during-the-wait-is-told-to-call-again", test_waiting);
   TEST ("a-service-that-waits-ends-when-asked-to", test_stopped);
   TEST ("a-service-that-waits-makes-place-for-a-third", test_third);
