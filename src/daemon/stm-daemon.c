@@ -4,7 +4,6 @@
  */
 #include "stm-daemon.h"
 
-#include "stemma-error.h"
 #include "stm-absence.h"
 #include "stm-gate.h"
 #include "stm-names.h"
@@ -18,13 +17,6 @@
  * authority is answered sooner, what a person is asked may not be. */
 #define DRAIN_MILLISECONDS 1000
 
-typedef enum
-{
-  NAME_UNKNOWN,
-  NAME_OWNED,
-  NAME_LOST,
-} NameState;
-
 struct _StmDaemon
 {
   GObject parent_instance;
@@ -33,8 +25,7 @@ struct _StmDaemon
   StmGate *gate;
   StmPublisher *publisher;
   GMainLoop *loop;
-  guint name_id;
-  NameState name_state;
+  StmBusName *name; /* NULL: never had, or given back */
 };
 
 G_DEFINE_FINAL_TYPE (StmDaemon, stm_daemon, G_TYPE_OBJECT)
@@ -50,46 +41,24 @@ stm_daemon_new (GDBusConnection *connection, StmAuthority *authority)
 }
 
 static void
-on_name_acquired (GDBusConnection *connection, const char *name, gpointer user_data)
+on_name_lost (StmBusName *name, gpointer user_data)
 {
   StmDaemon *self = STM_DAEMON (user_data);
 
-  self->name_state = NAME_OWNED;
-  g_message ("owns %s on the bus", name);
-}
-
-static void
-on_name_lost (GDBusConnection *connection, const char *name, gpointer user_data)
-{
-  StmDaemon *self = STM_DAEMON (user_data);
-
-  if (self->name_state == NAME_OWNED)
-    g_message ("%s goes to another owner: ends", name);
-  self->name_state = NAME_LOST;
+  g_message ("%s goes to another owner: ends", STM_BUS_NAME);
   g_main_loop_quit (self->loop);
 }
 
 gboolean
 stm_daemon_own_name_sync (StmDaemon *self, StmNamePolicy policy, GError **error)
 {
-  GBusNameOwnerFlags flags = G_BUS_NAME_OWNER_FLAGS_ALLOW_REPLACEMENT
-                             | G_BUS_NAME_OWNER_FLAGS_DO_NOT_QUEUE;
+  self->name = stm_bus_name_own_sync (self->connection, STM_BUS_NAME, policy, error);
+  if (self->name == NULL)
+    return FALSE;
 
-  if (policy == STM_NAME_REPLACE)
-    flags |= G_BUS_NAME_OWNER_FLAGS_REPLACE;
-  self->name_id = g_bus_own_name_on_connection (self->connection, STM_BUS_NAME, flags,
-                                                on_name_acquired, on_name_lost, self,
-                                                /* user_data_free_func= */ NULL);
-  while (self->name_state == NAME_UNKNOWN)
-    g_main_context_iteration (NULL, TRUE);
-  if (self->name_state == NAME_OWNED)
-    return TRUE;
-
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
-               "%s cannot be had on this bus: another service has it (--replace takes it over), or "
-               "the bus policy forbids it",
-               STM_BUS_NAME);
-  return FALSE;
+  g_signal_connect_object (self->name, "lost", G_CALLBACK (on_name_lost), self, 0);
+  g_message ("owns %s on the bus", STM_BUS_NAME);
+  return TRUE;
 }
 
 void
@@ -147,7 +116,7 @@ stm_daemon_run (StmDaemon *self)
   gulong on_closed = g_signal_connect (self->connection, "closed", G_CALLBACK (on_bus_closed),
                                        self);
 
-  if (self->name_state != NAME_LOST && !g_dbus_connection_is_closed (self->connection))
+  if (stm_bus_name_is_owned (self->name) && !g_dbus_connection_is_closed (self->connection))
     g_main_loop_run (self->loop);
   /* Who calls from now on must not hear that there is no such object. */
   stm_absence_begin (self->connection);
@@ -156,9 +125,7 @@ stm_daemon_run (StmDaemon *self)
   g_source_remove (on_term);
   g_source_remove (on_int);
   g_clear_object (&self->publisher);
-  if (self->name_id != 0)
-    g_bus_unown_name (self->name_id);
-  self->name_id = 0;
+  g_clear_object (&self->name);
 }
 
 static void
@@ -166,9 +133,7 @@ stm_daemon_dispose (GObject *object)
 {
   StmDaemon *self = STM_DAEMON (object);
 
-  if (self->name_id != 0)
-    g_bus_unown_name (self->name_id);
-  self->name_id = 0;
+  g_clear_object (&self->name);
   g_clear_object (&self->publisher);
   g_clear_object (&self->gate);
   g_clear_object (&self->connection);

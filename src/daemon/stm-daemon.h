@@ -7,13 +7,8 @@
 #pragma once
 
 #include "stm-authority.h"
+#include "stm-bus-name.h"
 #include "stm-registry.h"
-
-typedef enum
-{
-  STM_NAME_KEEP,    /* fail when the name is owned */
-  STM_NAME_REPLACE, /* take it from the owner */
-} StmNamePolicy;
 
 #define STM_TYPE_DAEMON stm_daemon_get_type ()
 G_DECLARE_FINAL_TYPE (StmDaemon, stm_daemon, STM, DAEMON, GObject)
