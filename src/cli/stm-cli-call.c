@@ -8,6 +8,8 @@
 #include "stm-cli-agent.h"
 #include "stm-cli-terminal.h"
 
+#include <string.h>
+
 void
 stm_cli_settings_clear (StmCliSettings *settings)
 {
@@ -72,11 +74,6 @@ entry_of (const StmCliOption *option, StmCliValue *value)
       entry.arg = G_OPTION_ARG_STRING_ARRAY;
       entry.arg_data = &value->list;
     }
-  else if (option->kind == STM_CLI_NUMBER)
-    {
-      entry.arg = G_OPTION_ARG_INT64;
-      entry.arg_data = &value->number;
-    }
   else if (g_strcmp0 (option->value, "FILE") == 0)
     entry.arg = G_OPTION_ARG_FILENAME;
   return entry;
@@ -85,9 +82,8 @@ entry_of (const StmCliOption *option, StmCliValue *value)
 static GOptionContext *
 make_context (StmCliCall *call, StmCliSettings *settings)
 {
-  g_autofree char *title = stm_cli_command_get_title (call->command);
-  g_autofree char *usage = g_strdup_printf ("%s%s %s", call->is_plan ? "plan " : "", title,
-                                            call->command->arguments);
+  g_autofree char *command = stm_cli_command_get_usage (call->command);
+  g_autofree char *usage = g_strconcat (call->is_plan ? "plan " : "", command, NULL);
   GOptionContext *context = g_option_context_new (usage);
   guint n_options = count_options (call->command);
   g_autofree GOptionEntry *entries = g_new0 (GOptionEntry, n_options + 1);
@@ -149,51 +145,63 @@ take_words (StmCliCall *call, int argc, char **argv, GError **error)
 static gboolean
 check_words (StmCliCall *call, GError **error)
 {
-  g_autofree char *title = stm_cli_command_get_title (call->command);
+  g_autofree char *usage = stm_cli_command_get_usage (call->command);
 
   if (call->n_words >= stm_cli_command_min_arguments (call->command)
       && call->n_words <= stm_cli_command_max_arguments (call->command))
     return TRUE;
 
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-               "too %s arguments; usage: stemmactl %s%s%s",
+               "too %s arguments; usage: stemmactl %s%s",
                call->n_words < stm_cli_command_min_arguments (call->command) ? "few" : "many",
-               title, *call->command->arguments != '\0' ? " " : "", call->command->arguments);
+               call->is_plan ? "plan " : "", usage);
+  return FALSE;
+}
+
+/* As text, so that one that makes no sense is not taken for none. */
+static gboolean
+read_number (const StmCliOption *option, StmCliValue *value, GError **error)
+{
+  guint64 number = 0;
+
+  if (g_ascii_string_to_unsigned (value->text, 10, 1, G_MAXUINT32, &number, /* error= */ NULL))
+    {
+      value->number = (guint32) number;
+      return TRUE;
+    }
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+               "--%s wants a number from 1 to %u, not '%s'", option->name, G_MAXUINT32,
+               value->text);
   return FALSE;
 }
 
 static gboolean
-is_one_of (const char *words, const char *text)
+check_word (const StmCliOption *option, const char *word, GError **error)
 {
-  g_auto (GStrv) known = g_strsplit (words, " ", -1);
+  g_auto (GStrv) known = g_strsplit (option->words, " ", -1);
+  g_autofree char *list = g_strjoinv (", ", known);
 
-  return g_strv_contains ((const char *const *) known, text);
+  if (g_strv_contains ((const char *const *) known, word))
+    return TRUE;
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
+               "--%s wants one of: %s; not '%s'", option->name, list, word);
+  return FALSE;
 }
 
 static gboolean
-check_value (const StmCliOption *option, const StmCliValue *value, GError **error)
+check_value (const StmCliOption *option, StmCliValue *value, GError **error)
 {
-  if (option->kind == STM_CLI_NUMBER && (value->number < -1 || value->number > G_MAXUINT32))
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                   "--%s is not a number from 0 to %u", option->name, G_MAXUINT32);
-      return FALSE;
-    }
-  for (guint i = 0; option->words != NULL && value->list != NULL && value->list[i] != NULL; i++)
-    {
-      if (!is_one_of (option->words, value->list[i]))
-        {
-          g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT, "--%s is none of: %s",
-                       option->name, option->words);
-          return FALSE;
-        }
-    }
-  if (option->words == NULL || value->text == NULL || is_one_of (option->words, value->text))
+  if (option->kind == STM_CLI_NUMBER && value->text != NULL)
+    return read_number (option, value, error);
+  if (option->words == NULL)
     return TRUE;
 
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT, "--%s is none of: %s",
-               option->name, option->words);
-  return FALSE;
+  for (guint i = 0; value->list != NULL && value->list[i] != NULL; i++)
+    {
+      if (!check_word (option, value->list[i], error))
+        return FALSE;
+    }
+  return value->text == NULL || check_word (option, value->text, error);
 }
 
 static gboolean
@@ -219,8 +227,6 @@ stm_cli_call_parse (StmCliCall *call, StmCliSettings *settings, int *argc, char 
 
   call->settings = settings;
   call->values = g_new0 (StmCliValue, n_options + 1);
-  for (guint i = 0; i < n_options; i++)
-    call->values[i].number = -1;
   context = make_context (call, settings);
   if (!g_option_context_parse (context, argc, argv, &problem))
     {
@@ -246,6 +252,7 @@ stm_cli_call_clear (StmCliCall *call)
     }
   g_clear_pointer (&call->values, g_free);
   g_clear_pointer (&call->words, g_strfreev);
+  g_clear_pointer (&call->listing, g_free);
   g_clear_object (&call->client);
   g_clear_pointer (&call->agent, stm_cli_agent_stop);
 }
@@ -332,10 +339,48 @@ stm_cli_call_find_choice (const StmCliCall *call)
       const StmCliValue *value = &call->values[i];
 
       if (option->key != NULL && option->kind != STM_CLI_MOMENT
-          && (value->flag || value->text != NULL || value->list != NULL || value->number >= 0))
+          && (value->flag || value->text != NULL || value->list != NULL))
         return option->name;
     }
   return NULL;
+}
+
+/* Whether a shell takes it as it is, and the program as no option. */
+static gboolean
+is_plain (const char *word)
+{
+  const char *at = word;
+
+  while (g_ascii_isalnum (*at) || (*at != '\0' && strchr ("_.:/@%+=,-", *at) != NULL))
+    at++;
+  return *word != '\0' && *word != '-' && *at == '\0';
+}
+
+void
+stm_cli_call_note_listing (StmCliCall *call, const char *list_command, const char *word)
+{
+  g_autofree char *quoted = word != NULL && !is_plain (word) ? g_shell_quote (word) : NULL;
+
+  g_free (call->listing);
+  call->listing = g_strdup_printf ("%s%s%s%s", list_command, word != NULL ? " " : "",
+                                   word != NULL && *word == '-' ? "-- " : "",
+                                   quoted != NULL ? quoted
+                                   : word != NULL ? word
+                                                  : "");
+}
+
+/* The first argument of commands on moments is the machine. */
+static char *
+find_moment (StmCliCall *call, const char *domain, const char *text, GError **error)
+{
+  StemmaKind kind = call->command->kind;
+  char *found = stemma_client_find_moment_sync (call->client, kind, domain, text,
+                                                /* cancellable= */ NULL, error);
+  g_autofree char *list_command = g_strconcat (stemma_kind_to_word (kind), " list", NULL);
+
+  if (found == NULL)
+    stm_cli_call_note_listing (call, list_command, call->words[0]);
+  return found;
 }
 
 /* Floating; NULL with error, or without when the option was not given. */
@@ -354,12 +399,11 @@ value_to_variant (StmCliCall *call, const StmCliOption *option, const StmCliValu
                  ? NULL
                  : g_variant_new_strv ((const char *const *) value->list, /* length= */ -1);
     case STM_CLI_NUMBER:
-      return value->number < 0 ? NULL : g_variant_new_uint32 ((guint32) value->number);
+      return value->number == 0 ? NULL : g_variant_new_uint32 (value->number);
     case STM_CLI_MOMENT:
       if (value->text == NULL)
         return NULL;
-      path = stemma_client_find_moment_sync (call->client, call->command->kind, domain, value->text,
-                                             /* cancellable= */ NULL, error);
+      path = find_moment (call, domain, value->text, error);
       return path == NULL ? NULL : g_variant_new_object_path (path);
     case STM_CLI_TEXT:
       break;
@@ -396,22 +440,21 @@ char *
 stm_cli_call_find_domain (StmCliCall *call, guint position, GError **error)
 {
   StemmaClient *client = stm_cli_call_get_client (call, error);
+  char *found = client == NULL ? NULL
+                               : stemma_client_find_domain_sync (client, call->words[position],
+                                                                 /* cancellable= */ NULL, error);
 
-  if (client == NULL)
-    return NULL;
-  return stemma_client_find_domain_sync (client, call->words[position], /* cancellable= */ NULL,
-                                         error);
+  if (found == NULL)
+    stm_cli_call_note_listing (call, "list", /* word= */ NULL);
+  return found;
 }
 
 char *
 stm_cli_call_find_moment (StmCliCall *call, const char *domain, guint position, GError **error)
 {
-  StemmaClient *client = stm_cli_call_get_client (call, error);
-
-  if (client == NULL)
-    return NULL;
-  return stemma_client_find_moment_sync (client, call->command->kind, domain, call->words[position],
-                                         /* cancellable= */ NULL, error);
+  return stm_cli_call_get_client (call, error) == NULL
+             ? NULL
+             : find_moment (call, domain, call->words[position], error);
 }
 
 GVariant *

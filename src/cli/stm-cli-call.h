@@ -32,7 +32,7 @@ typedef struct
   gboolean flag;
   char *text;
   char **list;
-  gint64 number; /* -1: not given */
+  guint32 number; /* 0: not given */
 } StmCliValue;
 
 struct _StmCliCall
@@ -45,6 +45,7 @@ struct _StmCliCall
   guint n_words;
   StemmaClient *client; /* NULL until it is needed */
   GSubprocess *agent;   /* the same; asks for passwords on the terminal */
+  char *listing;        /* the command that lists what was looked for in vain; else NULL */
   int status;           /* of the process, when the command succeeds */
 };
 
@@ -70,7 +71,11 @@ const char *stm_cli_call_find_choice (const StmCliCall *call);
 gboolean stm_cli_call_add_options (StmCliCall *call, const char *domain, GVariantBuilder *options,
                                    GError **error);
 
-/* The object paths that the arguments name. */
+/* Notes where a thing that is not there would stand: the command `list_command`, with `word` as its
+ * argument unless that is NULL. */
+void stm_cli_call_note_listing (StmCliCall *call, const char *list_command, const char *word);
+
+/* The object paths that the arguments name; notes the listing when there is none. */
 char *stm_cli_call_find_domain (StmCliCall *call, guint position, GError **error);
 char *
 stm_cli_call_find_moment (StmCliCall *call, const char *domain, guint position, GError **error);

@@ -24,7 +24,7 @@ static const StmCliOption list_options[] = {
   { "descendants", STM_CLI_FLAG, NULL, "With --from: all that stand on it", "descendants" },
   { "topological", STM_CLI_FLAG, NULL, "Each parent before its children", "topological" },
   { "after", STM_CLI_MOMENT, "CHECKPOINT", "Only what follows this one in the order", "after" },
-  { "limit", STM_CLI_NUMBER, "N", "At most so many", "limit" },
+  { "limit", STM_CLI_NUMBER, "N", "At most so many, 1 or more", "limit" },
   { NULL },
 };
 

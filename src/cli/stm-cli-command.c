@@ -99,3 +99,11 @@ stm_cli_command_get_title (const StmCliCommand *self)
   return self->noun == NULL ? g_strdup (self->verb)
                             : g_strdup_printf ("%s %s", self->noun, self->verb);
 }
+
+char *
+stm_cli_command_get_usage (const StmCliCommand *self)
+{
+  g_autofree char *title = stm_cli_command_get_title (self);
+
+  return g_strconcat (title, *self->arguments != '\0' ? " " : "", self->arguments, NULL);
+}

@@ -14,7 +14,7 @@ typedef enum
   STM_CLI_FLAG,
   STM_CLI_TEXT,
   STM_CLI_LIST,   /* may be given several times */
-  STM_CLI_NUMBER, /* not negative */
+  STM_CLI_NUMBER, /* from 1 on */
   STM_CLI_MOMENT, /* of the command's kind, by name; the service gets the path */
 } StmCliOptionKind;
 
@@ -59,3 +59,5 @@ guint stm_cli_command_max_arguments (const StmCliCommand *self); /* G_MAXUINT: n
 
 /* "snapshot list", to be freed. */
 char *stm_cli_command_get_title (const StmCliCommand *self);
+/* "snapshot list VM", the same with its arguments. */
+char *stm_cli_command_get_usage (const StmCliCommand *self);

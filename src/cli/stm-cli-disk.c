@@ -187,17 +187,21 @@ path_of_target (const char *domain, const char *target)
 }
 
 static GVariant *
-read_one (StemmaClient *client, const char *domain, const char *target, GError **error)
+read_one (StmCliCall *call, const char *domain, GError **error)
 {
+  const char *target = call->words[1];
   g_autofree char *path = path_of_target (domain, target);
   g_autoptr (GError) problem = NULL;
-  g_autoptr (GVariant) disk = stemma_client_get_properties_sync (client, path, "Disk",
+  g_autoptr (GVariant) disk = stemma_client_get_properties_sync (call->client, path, "Disk",
                                                                  /* cancellable= */ NULL, &problem);
   GVariant *entry = NULL;
 
   if (disk == NULL && g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND))
-    g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "the machine has no disk '%s'",
-                 target);
+    {
+      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "'%s' has no disk '%s'",
+                   call->words[0], target);
+      stm_cli_call_note_listing (call, "disk chain", call->words[0]);
+    }
   else if (disk == NULL)
     g_propagate_error (error, g_steal_pointer (&problem));
   if (disk == NULL)
@@ -296,7 +300,7 @@ run_chain (StmCliCall *call, GError **error)
 
   if (domain == NULL)
     return FALSE;
-  disks = call->n_words > 1 ? read_one (call->client, domain, call->words[1], error)
+  disks = call->n_words > 1 ? read_one (call, domain, error)
                             : stm_cli_disk_read_all (call->client, domain, error);
   if (disks == NULL)
     return FALSE;

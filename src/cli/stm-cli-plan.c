@@ -5,8 +5,11 @@
 #include "stm-cli-plan.h"
 
 #include "stm-cli-exit.h"
+#include "stm-cli-hint.h"
 #include "stm-cli-json.h"
 #include "stm-cli-output.h"
+
+#include <string.h>
 
 #define MARGIN "  "
 
@@ -163,6 +166,25 @@ is_worth_a_line (GVariant *row)
          || !(g_str_equal (step, "frees") || g_str_equal (step, "pause-ms"));
 }
 
+/* A step says how much it moves and frees; of nothing that is a word too much. Only what the
+ * service says of no bytes is taken out: a sentence that is not known stays as it is. */
+static char *
+row_text (GVariant *row)
+{
+  g_autoptr (GString) text = g_string_new (stm_cli_get_string (row, "text"));
+  g_autofree char *nothing = stm_cli_format_size (0);
+  g_autofree char *moved = g_strdup_printf (" up to %s of data ", nothing);
+  g_autofree char *freed = g_strdup_printf ("; frees %s", nothing);
+
+  if (stm_cli_get_number (row, "bytes") == 0)
+    {
+      g_string_replace (text, moved, " no data ", 1);
+      if (g_str_has_suffix (text->str, freed))
+        g_string_truncate (text, text->len - strlen (freed));
+    }
+  return stm_cli_escape (text->str);
+}
+
 /* Where the printing of a plan is. */
 typedef struct
 {
@@ -181,7 +203,7 @@ end_name (Printer *self)
 static void
 print_row (Printer *self, GVariant *row)
 {
-  g_autofree char *text = stm_cli_escape (stm_cli_get_string (row, "text"));
+  g_autofree char *text = row_text (row);
   gboolean is_blocked = g_str_equal (stm_cli_get_string (row, "step"), "blocked");
 
   if (!is_worth_a_line (row))
@@ -252,6 +274,8 @@ stm_cli_plan_show_rows (StmCliCall *call, GVariant *rows)
     stm_cli_plan_print (rows);
   if (refusal != NULL)
     call->status = stm_cli_exit_of (refusal);
+  if (refusal != NULL && !call->settings->json)
+    stm_cli_hint_print (call, refusal);
   return TRUE;
 }
 

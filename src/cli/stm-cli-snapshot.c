@@ -25,14 +25,6 @@ revert_options (StmCliCall *call, const char *domain, const char *key, GVariant 
 }
 
 static gboolean
-set_unsaved (const GError *refusal, GError **error)
-{
-  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE, "%s (--keep NAME or --discard)",
-               refusal->message);
-  return FALSE;
-}
-
-static gboolean
 show_loss (StmCliCall *call, const char *domain, const char *path, const GError *refusal,
            GError **error)
 {
@@ -62,7 +54,7 @@ ask_unsaved (StmCliCall *call, const char *domain, const char *path, const GErro
 
   if (call->settings->json || !stm_cli_can_ask ())
     {
-      set_unsaved (refusal, error);
+      g_propagate_error (error, g_error_copy (refusal));
       return NULL;
     }
   if (!show_loss (call, domain, path, refusal, error))
@@ -186,7 +178,7 @@ static const StmCliOption list_options[] = {
     "location", "internal external mixed" },
   { "topological", STM_CLI_FLAG, NULL, "Each parent before its children", "topological" },
   { "after", STM_CLI_MOMENT, "SNAPSHOT", "Only what follows this one in the order", "after" },
-  { "limit", STM_CLI_NUMBER, "N", "At most so many", "limit" },
+  { "limit", STM_CLI_NUMBER, "N", "At most so many, 1 or more", "limit" },
   { NULL },
 };
 

@@ -161,9 +161,10 @@ def test_authorization(where):
     with where.service():
         with_two(where)
         stage.polkit('Answer', '', 'deny')
-        where.ill(4, 'snapshot', 'create', 'web', 'three')
+        assert 'try: as root' in where.ill(4, 'snapshot', 'create', 'web', 'three')
         stage.polkit('Answer', '', 'challenge')
-        where.ill(4, 'snapshot', 'create', 'web', 'three', '--no-ask-password')
+        said = where.ill(4, 'snapshot', 'create', 'web', 'three', '--no-ask-password')
+        assert 'without --no-ask-password' in said, said
         stage.polkit('Answer', '', 'allow')
         where.well('snapshot', 'create', 'web', 'three')
 
@@ -184,10 +185,15 @@ def test_interactive_flag(where):
 
 
 def test_no_service(where):
-    where.ill(8, 'list')
-    where.ill(8, '--address', f'unix:path={where.path("no-bus")}', 'list')
-    where.ill(8, 'list', environment=where.environment(
-        DBUS_SYSTEM_BUS_ADDRESS=f'unix:path={where.path("no-bus")}'))
+    bus = os.environ['DBUS_SYSTEM_BUS_ADDRESS']
+    nowhere = f'unix:path={where.path("no-bus")}'
+    assert 'try: systemctl start stemma' in where.ill(8, 'list')
+    where.ill(8, '--address', nowhere, 'list')
+    assert 'try: --session' in where.ill(8, 'list', environment=where.environment(
+        DBUS_SYSTEM_BUS_ADDRESS=nowhere))
+    for address, hint in ((bus, 'try: stemmad --session'), (nowhere, 'try: dbus-run-session')):
+        environment = where.environment(DBUS_SESSION_BUS_ADDRESS=address)
+        assert hint in where.ill(8, '--session', 'list', environment=environment)
 
 
 def test_address(where):

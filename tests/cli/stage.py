@@ -86,12 +86,12 @@ class Stage:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def service(self):
+    def service(self, *more):
         config = self.path('stemma.conf')
         with open(config, 'w') as file:
             file.write(f'[qemu]\nuser={"nobody" if os.getuid() == 0 else ""}\n')
         return Service([self.stemmad, '--verbose', '--config', config, '--state-dir',
-                        self.path('state'), '--run-dir', self.path('run')], self.log)
+                        self.path('state'), '--run-dir', self.path('run'), *more], self.log)
 
     def machine(self, name, targets, number=1):
         """Images of 8 MiB and the document NAME.xml."""
@@ -130,10 +130,10 @@ class Stage:
         return result.out
 
     def ill(self, status, *arguments, **keywords):
-        """The run fails so, and says why in one line."""
+        """The run fails so, and says why in one line; a second one may say what to try."""
         result = self.run(*arguments, **keywords)
         assert result.status == status, f'{arguments}: {result.status}, not {status}: {result.err}'
-        assert re.fullmatch(r'stemmactl: [^\n]+\n', result.err), f'{arguments}: {result.err!r}'
+        assert re.fullmatch(r'stemmactl: [^\n]+\n((try|here): [^\n]+\n)?', result.err), f'{arguments}: {result.err!r}'
         return result.err
 
     def terminal(self, *arguments):
