@@ -1,4 +1,4 @@
-/* stemmactl list, show, define; what undefine takes.
+/* stemmactl list, show, define, rename, describe; what undefine takes.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -352,6 +352,45 @@ run_define (StmCliCall *call, GError **error)
   return TRUE;
 }
 
+/* Both methods take a text and answer nothing. */
+static char *
+set_text (StmCliCall *call, const char *method, GError **error)
+{
+  g_autofree char *path = stm_cli_call_find_domain (call, 0, error);
+  g_autoptr (GVariant) reply = NULL;
+
+  if (path == NULL)
+    return NULL;
+  reply = stemma_client_call_sync (
+      call->client, path, "Domain", method,
+      g_variant_new ("(s@a{sv})", call->words[1], stm_cli_no_options ()), /* reply_type= */ NULL,
+      /* cancellable= */ NULL, error);
+  return reply != NULL ? g_steal_pointer (&path) : NULL;
+}
+
+static gboolean
+run_rename (StmCliCall *call, GError **error)
+{
+  g_autofree char *path = set_text (call, "Rename", error);
+
+  if (path == NULL)
+    return FALSE;
+  stm_cli_tell (call, path, call->words[1], /* outcome= */ NULL, "Renamed '%s' to '%s'",
+                call->words[0], call->words[1]);
+  return TRUE;
+}
+
+static gboolean
+run_describe (StmCliCall *call, GError **error)
+{
+  g_autofree char *path = set_text (call, "SetDescription", error);
+
+  if (path == NULL)
+    return FALSE;
+  stm_cli_tell (call, path, call->words[0], /* outcome= */ NULL, "Described '%s'", call->words[0]);
+  return TRUE;
+}
+
 static const StmCliOption show_options[] = {
   { "xml", STM_CLI_FLAG, NULL, "Print the present definition, a libvirt document", NULL },
   { "secure", STM_CLI_FLAG, NULL, "With --xml: with passwords and secrets", NULL },
@@ -372,6 +411,8 @@ const StmCliCommand stm_cli_domain_commands[] = {
   { NULL, "show", "VM", "Show a machine and its disks", show_options, run_show },
   { NULL, "define", "FILE", "Make a machine known by its libvirt document; - reads stdin", NULL,
     run_define },
+  { NULL, "rename", "VM NEW-NAME", "Give a machine another name", NULL, run_rename },
+  { NULL, "describe", "VM TEXT", "Give a machine another description", NULL, run_describe },
   { NULL, "undefine", "VM", "Forget a machine; its images stay", undefine_options,
     stm_cli_run_undefine, .has_plan = TRUE },
   { NULL, NULL },

@@ -36,6 +36,10 @@ def test_candidates(where):
         prepare(where)
         assert {'list', 'snapshot', 'checkpoint', 'plan', 'monitor'} <= set(offered(where, ''))
         assert offered(where, 'und') == ['undefine']
+        assert offered(where, 'de') == ['define', 'describe']
+        assert offered(where, 'ren') == ['rename']
+        assert sorted(offered(where, 'rename', '')) == ['a machine', 'web']
+        assert offered(where, 'rename', 'web', '') == [] == offered(where, 'describe', 'web', '')
         assert offered(where, 'snapshot', 're') == ['revert', 'redefine', 'rename']
         assert offered(where, 'plan', 'snapshot', '') == ['create', 'revert', 'delete']
         assert sorted(offered(where, 'show', '')) == ['a machine', 'web']
@@ -108,6 +112,8 @@ def test_bash(where):
         check_line(terminal, 'stemmactl show a\t', 'Name:        a machine')
         check_line(terminal, 'stemmactl plan undefine web --moments=d\t', 'remove the file')
         check_line(terminal, 'stemmactl define la\t', "Defined 'a machine'")
+        check_line(terminal, 'stemmactl ren\twe\twww', "Renamed 'web' to 'www'")
+        check_line(terminal, 'stemmactl desc\tww\t"for pages"', "Described 'www'")
         terminal.say('exit\n')
         terminal.end()
 
@@ -126,6 +132,8 @@ def test_zsh(where):
         check_line(terminal, 'stemmactl snapshot show web a:\t', 'Name:        a:b')
         check_line(terminal, 'stemmactl show a\t', 'Name:        a machine')
         check_line(terminal, 'stemmactl define la\t', "Defined 'a machine'")
+        check_line(terminal, 'stemmactl ren\twe\twww', "Renamed 'web' to 'www'")
+        check_line(terminal, 'stemmactl desc\tww\t"for pages"', "Described 'www'")
         terminal.say('exit\n')
         terminal.end()
 
@@ -145,6 +153,8 @@ def test_fish(where):
     with where.service():
         prepare(where)
         assert fish_offers(where, 'stemmactl und') == ['undefine']
+        assert fish_offers(where, 'stemmactl desc') == ['describe']
+        assert fish_offers(where, 'stemmactl rename ') == ['a machine', 'web']
         assert fish_offers(where, 'stemmactl snapshot show web o') == ['one']
         assert fish_offers(where, 'stemmactl snapshot show web my\\ f') == ['my first']
         assert fish_offers(where, 'stemmactl show ') == ['a machine', 'web']

@@ -91,6 +91,27 @@ def test_limits(where):
         assert len(read(where, 'snapshot', 'list', 'web', '--limit=4294967295')) == 2
 
 
+def test_names_of_machines(where):
+    with where.service():
+        with_two(where)
+        renamed = read(where, 'rename', 'web', 'www')
+        assert renamed == {'object': DOMAIN, 'name': 'www', 'job': None, 'result': {}}, renamed
+        where.ill(3, 'show', 'web')
+        described = read(where, 'describe', 'www', 'for pages\nof all')
+        assert described == {'object': DOMAIN, 'name': 'www', 'job': None, 'result': {}}, described
+        shown = read(where, 'show', 'www')
+        assert (shown['name'], shown['description']) == ('www', 'for pages\nof all'), shown
+        assert where.well('rename', DOMAIN, 'web', '--quiet') == ''
+        assert where.well('describe', 'web', '') == "Described 'web'\n"
+        assert read(where, 'show', 'web')['description'] == ''
+        where.machine('other', ['vda'], number=2)
+        where.well('define', 'other.xml')
+        where.ill(7, 'rename', 'web', 'other')
+        where.ill(2, 'rename', 'web', 'a/b')
+        where.ill(2, 'rename', 'web')
+        where.ill(3, 'describe', 'nobody', 'x')
+
+
 def objects_of_jobs(where):
     return [line.split()[2] for line in where.well('job', 'list').splitlines()[1:]]
 
@@ -124,6 +145,7 @@ TESTS = [
     ('/cli/hints/name-flags-for-options-of-the-bus', test_hints_name_flags),
     ('/cli/hints/name-where-things-are-listed', test_hints_name_lists),
     ('/cli/options/numbers-that-make-no-sense-are-refused', test_limits),
+    ('/cli/machines/are-renamed-and-described', test_names_of_machines),
     ('/cli/jobs/name-their-objects-also-those-that-went', test_objects_of_jobs),
     ('/cli/plan/no-bytes-are-no-data', test_plan_of_nothing),
 ]
