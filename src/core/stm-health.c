@@ -1,12 +1,13 @@
-/* stm_plan_health(): what a survey shows of the checkpoints and internal snapshots of a domain.
+/* stm_plan_health(): what a survey shows of the checkpoints and snapshots of a domain; the part of
+ * the snapshots stands in stm-health-snapshots.c.
  *
  * Pure, main loop. Looks at the checkpoints that were begun in an image of an active chain, and at
- * no other: those that are off the chain are none the worse for what is in it. Of snapshots it
- * judges whether what is internal to an image is still in it.
+ * no other: those that are off the chain are none the worse for what is in it.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "stm-checkpoints.h"
+#include "stm-health-private.h"
 
 static gboolean
 was_looked_at (const GPtrArray *chain, const StmSurvey *survey)
@@ -74,6 +75,9 @@ static void
 judge_checkpoints (const StmModel *model, const StmSurvey *survey, const StmDomain *domain,
                    StmChange *change)
 {
+  if (stm_tree_count (stm_model_tree (model, domain->id, STM_MOMENT_CHECKPOINT)) == 0)
+    return;
+
   g_autoptr (GHashTable) concerned = g_hash_table_new (NULL, NULL);
   for (gsize i = 0; i < domain->n_disks; i++)
     add_concerned (model, survey, domain, &domain->disks[i], concerned);
@@ -82,85 +86,6 @@ judge_checkpoints (const StmModel *model, const StmSurvey *survey, const StmDoma
   g_autoptr (StmChains) chains = stm_chains_new (model, domain->id, survey);
   for (guint i = 0; i < checkpoints->len; i++)
     judge_checkpoint (chains, checkpoints->pdata[i], change);
-}
-
-/* --- snapshots --- */
-
-/* The snapshots of the domain that are internal to images that were looked at. */
-static GHashTable *
-list_internal (const StmModel *model, const StmSurvey *survey, const StmDomain *domain)
-{
-  const StmTree *tree = stm_model_tree (model, domain->id, STM_MOMENT_SNAPSHOT);
-  GHashTable *snapshots = g_hash_table_new (NULL, NULL);
-  g_autoptr (GPtrArray) looked_at = stm_survey_list (survey);
-
-  for (guint i = 0; i < looked_at->len; i++)
-    {
-      const StmFacts *facts = looked_at->pdata[i];
-      g_autoptr (GArray) users = stm_model_image_users (model, facts->path);
-
-      for (guint j = 0; j < users->len; j++)
-        {
-          const StmImageUser *user = &g_array_index (users, StmImageUser, j);
-          const StmMoment *moment = user->moment_id == NULL
-                                            || !g_str_equal (user->domain_id, domain->id)
-                                        ? NULL
-                                        : stm_tree_get (tree, user->moment_id);
-
-          if (moment != NULL
-              && stm_moment_find_disk (moment, user->target)->mode == STM_MODE_INTERNAL)
-            g_hash_table_add (snapshots, (gpointer) moment);
-        }
-    }
-
-  return snapshots;
-}
-
-/* MISSING when an image was seen without its tag; OK when all images of the snapshot were seen to
- * be there, with their tags; else as it was. */
-static StmHealth
-judge_snapshot (const StmMoment *snapshot, const StmSurvey *survey)
-{
-  gboolean is_all_seen = TRUE;
-
-  for (gsize i = 0; i < snapshot->n_disks; i++)
-    {
-      const StmMomentDisk *disk = &snapshot->disks[i];
-      const StmFacts *facts = disk->frozen == NULL ? NULL : stm_survey_get (survey, disk->frozen);
-
-      if (disk->mode == STM_MODE_NONE)
-        continue;
-      if (facts == NULL || facts->problem != NULL)
-        is_all_seen = FALSE;
-      else if (disk->mode == STM_MODE_INTERNAL && stm_facts_find_tag (facts, disk->tag) == NULL)
-        return STM_HEALTH_MISSING;
-    }
-
-  return is_all_seen && snapshot->health == STM_HEALTH_MISSING ? STM_HEALTH_OK : snapshot->health;
-}
-
-static void
-judge_snapshots (const StmModel *model, const StmSurvey *survey, const StmDomain *domain,
-                 StmChange *change)
-{
-  g_autoptr (GHashTable) internal = list_internal (model, survey, domain);
-  GHashTableIter iter;
-  gpointer key;
-
-  g_hash_table_iter_init (&iter, internal);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    {
-      const StmMoment *snapshot = key;
-      StmHealth health;
-
-      if (snapshot->state == STM_STATE_CREATING || snapshot->state == STM_STATE_DELETING)
-        continue;
-      health = judge_snapshot (snapshot, survey);
-      if (health == snapshot->health)
-        continue;
-      g_autoptr (StmMoment) judged = stm_moment_with_state (snapshot, snapshot->state, health);
-      stm_change_put_moment (change, judged);
-    }
 }
 
 StmChange *
@@ -173,7 +98,7 @@ stm_plan_health (const StmModel *model, const StmSurvey *survey, const char *dom
 
   g_autoptr (StmChange) change = stm_change_new (domain_id);
   judge_checkpoints (model, survey, domain, change);
-  judge_snapshots (model, survey, domain, change);
+  stm_health_judge_snapshots (model, survey, domain, change);
 
   return stm_change_is_empty (change) ? NULL : g_steal_pointer (&change);
 }

@@ -192,6 +192,18 @@ stm_image_index_checkpoints (const StmImageIndex *self, const char *path)
 }
 
 GPtrArray *
+stm_image_index_snapshots (const StmImageIndex *self, const char *path)
+{
+  GPtrArray *moments = g_ptr_array_new_with_free_func ((GDestroyNotify) stm_moment_unref);
+  const StmImageNode *node = get_node (self, path);
+
+  if (node != NULL)
+    add_moments (moments, &node->moments);
+
+  return moments;
+}
+
+GPtrArray *
 stm_image_index_moments (const StmImageIndex *self, const char *path)
 {
   GPtrArray *moments = stm_image_index_checkpoints (self, path);

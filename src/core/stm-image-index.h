@@ -29,9 +29,10 @@ GPtrArray *stm_image_index_list (const StmImageIndex *self); /* StmImage, by tar
 GPtrArray *stm_image_index_children (const StmImageIndex *self, const char *path);
 guint stm_image_index_count_children (const StmImageIndex *self, const char *path);
 gboolean stm_image_index_has_children (const StmImageIndex *self, const char *path);
-/* Of this domain: the checkpoints whose bitmap was begun in it, and these with the moments that
- * hold it. StmMoment, referenced. */
+/* Of this domain: the checkpoints whose bitmap was begun in it, the snapshots that hold it, and
+ * both. StmMoment, referenced. */
 GPtrArray *stm_image_index_checkpoints (const StmImageIndex *self, const char *path);
+GPtrArray *stm_image_index_snapshots (const StmImageIndex *self, const char *path);
 GPtrArray *stm_image_index_moments (const StmImageIndex *self, const char *path);
 /* Of this domain: appends who holds the path, borrowed. */
 void stm_image_index_get_users (const StmImageIndex *self, const char *path, GArray *users);

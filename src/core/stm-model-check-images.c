@@ -66,12 +66,13 @@ refuse_missing (const StmModelView *view, const char *path, const char *what, co
 }
 
 /* A redefined moment may name an image that could not be read and so is not recorded. A record that
- * a moment has goes only when it is known to be lost. */
+ * a checkpoint has goes only when it is known to be lost; that which a snapshot holds never, for a
+ * file that is missing may come back. */
 static gboolean
 may_be_unrecorded (const StmModelView *view, const StmMoment *moment, const char *path)
 {
   if (g_hash_table_contains (view->removed_images, path))
-    return moment->health == STM_HEALTH_MISSING;
+    return moment->kind == STM_MOMENT_CHECKPOINT && moment->health == STM_HEALTH_MISSING;
 
   return moment->health != STM_HEALTH_OK && moment->health != STM_HEALTH_CREATING;
 }

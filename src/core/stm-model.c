@@ -202,6 +202,14 @@ stm_model_checkpoints_at (const StmModel *self, const char *domain_id, const cha
 }
 
 GPtrArray *
+stm_model_snapshots_in (const StmModel *self, const char *domain_id, const char *path)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  return entry != NULL ? stm_image_index_snapshots (entry->images, path) : new_moment_array ();
+}
+
+GPtrArray *
 stm_model_busy_moments (const StmModel *self, const char *domain_id)
 {
   GPtrArray *moments = new_moment_array ();
@@ -267,6 +275,14 @@ stm_model_count_image_children (const StmModel *self, const char *domain_id, con
   const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
 
   return entry != NULL ? stm_image_index_count_children (entry->images, path) : 0;
+}
+
+GPtrArray *
+stm_model_images_over (const StmModel *self, const char *domain_id, const char *path)
+{
+  const StmDomainEntry *entry = stm_model_get_entry (self, domain_id);
+
+  return entry != NULL ? stm_image_index_children (entry->images, path) : g_ptr_array_new ();
 }
 
 GPtrArray *

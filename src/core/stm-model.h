@@ -47,6 +47,9 @@ GPtrArray *stm_model_bitmap_sharers (const StmModel *self, const char *domain_id
 /* Those whose bitmap on some disk was begun in the image. StmMoment, referenced, by id. */
 GPtrArray *stm_model_checkpoints_at (const StmModel *self, const char *domain_id, const char *path);
 
+/* Snapshots of one domain that hold the image. StmMoment, referenced. */
+GPtrArray *stm_model_snapshots_in (const StmModel *self, const char *domain_id, const char *path);
+
 /* The moments of both kinds that an operation is making or removing, snapshots first. StmMoment,
  * referenced. */
 GPtrArray *stm_model_busy_moments (const StmModel *self, const char *domain_id);
@@ -64,6 +67,9 @@ GPtrArray *stm_model_chain_from (const StmModel *self, const char *domain_id, co
 /* How many of the domain's images stand on the path. */
 guint
 stm_model_count_image_children (const StmModel *self, const char *domain_id, const char *path);
+
+/* These images, StmImage, borrowed. */
+GPtrArray *stm_model_images_over (const StmModel *self, const char *domain_id, const char *path);
 
 /* Over all domains: cost by the size of the answer, not of the model. */
 GPtrArray *stm_model_image_children (const StmModel *self, const char *path); /* char *, copies */

@@ -46,7 +46,7 @@ plan_overlay (const StmRevert *self, StmPlan *plan, const StmRevertDisk *concern
       chain = stm_model_chain_from (self->model, self->domain->id, concern->frozen->path);
 
   if (!stm_image_check_chain (chain, self->survey, STM_CHECK_UNCHANGED, error))
-    return FALSE;
+    return stm_revert_prefix (self, error);
   if (concern->stays)
     return TRUE;
 

@@ -161,20 +161,44 @@ settle_looked (Recorder *self, StmRedefinedDisk *disk, GError **error)
     return refuse_format (disk, frozen->format, error);
   disk->frozen = frozen->path;
   disk->format = frozen->format;
-  disk->health = STM_HEALTH_OK;
+  /* A header does not say what is internal to the image. */
+  disk->health = disk->mode == STM_MODE_INTERNAL ? STM_HEALTH_UNKNOWN : STM_HEALTH_OK;
 
   return check_target (disk, g_hash_table_lookup (self->recorded, frozen->path), error)
          && record_chain (self, disk, frozen, error);
 }
 
+/* Of an image that is on record. The same state in the same place is known as well as it was
+ * before; of another one the record is the word, but that it has none on what is internal to an
+ * image. Who validates has the images looked at, and goes by that alone. */
+static StmHealth
+health_by_record (const StmRedefinition *self, const StmRedefined *redefined,
+                  const StmRedefinedDisk *disk)
+{
+  const StmMoment *existing = redefined->existing;
+  const StmMomentDisk *recorded = existing != NULL ? stm_moment_find_disk (existing, disk->target)
+                                                   : NULL;
+  const gboolean is_same = recorded != NULL && recorded->mode == disk->mode
+                           && g_strcmp0 (recorded->frozen, disk->frozen) == 0
+                           && g_strcmp0 (recorded->tag, disk->tag) == 0;
+
+  /* One that has lost its place in the tree is given one here. */
+  if (is_same && !self->validates && existing->health != STM_HEALTH_ORPHAN)
+    return existing->health;
+
+  return disk->mode == STM_MODE_INTERNAL ? STM_HEALTH_UNKNOWN : STM_HEALTH_OK;
+}
+
 static gboolean
-settle_disk (Recorder *self, StmRedefinedDisk *disk, GError **error)
+settle_disk (Recorder *self, const StmRedefined *redefined, StmRedefinedDisk *disk, GError **error)
 {
   const StmImage *record = NULL;
 
   if (disk->mode == STM_MODE_NONE || disk->mode == STM_MODE_BITMAP)
     return TRUE;
-  if (disk->unknown != NULL && !settle_looked (self, disk, error))
+  if (disk->unknown == NULL && disk->frozen != NULL)
+    disk->health = health_by_record (self->redefinition, redefined, disk);
+  else if (disk->unknown != NULL && !settle_looked (self, disk, error))
     return FALSE;
   if (disk->mode == STM_MODE_EXTERNAL && disk->frozen != NULL
       && !check_writers (self, disk, disk->frozen, error))
@@ -190,7 +214,7 @@ static gboolean
 settle_document (Recorder *self, const StmRedefined *redefined, GError **error)
 {
   for (guint i = 0; i < redefined->disks->len; i++)
-    if (!settle_disk (self, stm_redefined_nth_disk (redefined, i), error))
+    if (!settle_disk (self, redefined, stm_redefined_nth_disk (redefined, i), error))
       return stm_redefined_prefix (self->redefinition, redefined, error);
 
   return TRUE;

@@ -79,13 +79,14 @@ check_tag (const Validation *self, const StmRedefinedDisk *disk, GError **error)
 }
 
 static gboolean
-validate_snapshot_disk (const Validation *self, const StmRedefinedDisk *disk, GError **error)
+validate_snapshot_disk (const Validation *self, StmRedefinedDisk *disk, GError **error)
 {
   const StmRedefinition *redefinition = self->redefinition;
 
   if (disk->mode == STM_MODE_NONE)
     return TRUE;
-  if (disk->frozen == NULL || disk->health != STM_HEALTH_OK)
+  /* Of an internal one the tag tells. */
+  if (disk->frozen == NULL || (disk->mode == STM_MODE_EXTERNAL && disk->health != STM_HEALTH_OK))
     return refuse (disk, STEMMA_ERROR_CHAIN_BROKEN, error,
                    "which image holds its state is not known: give the <domain> of then, or an "
                    "overlay that is there");
@@ -98,8 +99,12 @@ validate_snapshot_disk (const Validation *self, const StmRedefinedDisk *disk, GE
         return FALSE;
     }
 
-  return disk->mode == STM_MODE_INTERNAL ? check_tag (self, disk, error)
-                                         : check_overlay (self, disk, error);
+  if (!(disk->mode == STM_MODE_INTERNAL ? check_tag (self, disk, error)
+                                        : check_overlay (self, disk, error)))
+    return FALSE;
+
+  disk->health = STM_HEALTH_OK;
+  return TRUE;
 }
 
 /* --- checkpoints --- */

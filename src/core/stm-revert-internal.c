@@ -220,11 +220,11 @@ check_image (const StmRevert *self, const StmRevertDisk *concern, GError **error
   g_autoptr (GPtrArray) chain = stm_model_chain_from (self->model, self->domain->id, image->path);
 
   if (!stm_image_check_chain (chain, self->survey, STM_CHECK_MEMBER, error))
-    return FALSE;
+    return stm_revert_prefix (self, error);
   if (find_tag (self, concern) == NULL)
     return refuse (self, concern, STEMMA_ERROR_CHAIN_BROKEN, error,
-                   "the image has no internal snapshot '%s' any more; Manager.Check tells what "
-                   "differs",
+                   "the image has no internal snapshot '%s' any more; put a copy of the image "
+                   "that has it in place, or delete the snapshot",
                    concern->tag);
   if (image->origin == STM_IMAGE_BACKING)
     return refuse (

@@ -24,6 +24,13 @@ refuse_target (const StmMoment *target, StemmaError code, const char *why, GErro
   return FALSE;
 }
 
+gboolean
+stm_revert_prefix (const StmRevert *self, GError **error)
+{
+  g_prefix_error (error, "cannot revert to snapshot '%s': ", self->target->name);
+  return FALSE;
+}
+
 static gboolean
 check_target (const StmMoment *target, GError **error)
 {
@@ -45,11 +52,7 @@ check_target (const StmMoment *target, GError **error)
     case STM_STATE_DISK_ONLY:
       break;
     }
-  if (target->health == STM_HEALTH_MISSING)
-    return refuse_target (target, STEMMA_ERROR_CHAIN_BROKEN,
-                          "an image of it, or the internal snapshot within, was missing when it "
-                          "was last looked at; put the file back and call Manager.Check",
-                          error);
+  /* Whether its images are there is for the survey to say: they may be back since. */
   if (target->health == STM_HEALTH_INCONSISTENT)
     return refuse_target (target, STEMMA_ERROR_CHAIN_BROKEN,
                           "its images were not as recorded when they were last looked at; "
@@ -117,10 +120,11 @@ add_concern (StmRevert *self, const StmMomentDisk *wanted, GError **error)
     return FALSE;
   g_autoptr (GPtrArray) frozen = stm_planner_chain (self->model, self->domain->id, disk->target,
                                                     wanted->frozen, error);
-  if (frozen == NULL
-      || !stm_planner_check_writers (self->model, self->domain->id,
-                                     wanted->mode == STM_MODE_INTERNAL ? disk->target : NULL,
-                                     wanted->frozen, error))
+  if (frozen == NULL)
+    return stm_revert_prefix (self, error);
+  if (!stm_planner_check_writers (self->model, self->domain->id,
+                                  wanted->mode == STM_MODE_INTERNAL ? disk->target : NULL,
+                                  wanted->frozen, error))
     return FALSE;
 
   StmRevertDisk concern = {

@@ -40,6 +40,9 @@ typedef struct
 gboolean
 stm_revert_start (StmRevert *self, const StmModel *model, const char *domain_id, GError **error);
 void stm_revert_clear (StmRevert *self);
+/* Puts before the message of a check that knows only of images what they were wanted for. Always
+ * FALSE. */
+gboolean stm_revert_prefix (const StmRevert *self, GError **error);
 
 /* stm-revert-leave.c: the state being left, by the survey. In this order. */
 gboolean stm_revert_check_unused (const StmRevert *self, GError **error);

@@ -125,6 +125,10 @@ describe_checkpoint (const StmMoment *checkpoint)
 static char *
 describe_snapshot (const StmMoment *snapshot, const StmSurvey *survey)
 {
+  /* As the same survey has just shown; an image may have a great many to go through. */
+  if (snapshot->health == STM_HEALTH_OK)
+    return NULL;
+
   for (gsize i = 0; i < snapshot->n_disks; i++)
     {
       const StmMomentDisk *disk = &snapshot->disks[i];

@@ -231,7 +231,7 @@ static gboolean
 may_be_unrecorded (const Edit *edit, const PlainMoment *moment)
 {
   if (edit->removed_image[moment->frozen])
-    return moment->health == STM_HEALTH_MISSING;
+    return moment->kind == STM_MOMENT_CHECKPOINT && moment->health == STM_HEALTH_MISSING;
 
   return moment->health != STM_HEALTH_OK && moment->health != STM_HEALTH_CREATING;
 }

@@ -290,7 +290,8 @@ test_health_by_what_is_seen (void)
   g_ptr_array_steal_index (file->tags, 0);
   g_assert_cmpint (health_after_a_look (world, "s1"), ==, STM_HEALTH_MISSING);
   internal_assert_revert_refused (world, "s1", (StmRevertRequest){ .discards = TRUE },
-                                  STEMMA_ERROR_CHAIN_BROKEN, "'s1'");
+                                  STEMMA_ERROR_CHAIN_BROKEN,
+                                  "'s1', which is internal to image /i/vm-vdb.qcow2");
   /* Not seen: not known to be better. */
   g_ptr_array_add (file->tags, tag);
   file->problem = STEMMA_ERROR_IN_USE;

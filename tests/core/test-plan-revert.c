@@ -345,7 +345,6 @@ test_broken_targets_are_refused (void)
     { STM_STATE_CREATING, STM_HEALTH_CREATING, STEMMA_ERROR_WRONG_STATE },
     { STM_STATE_DELETING, STM_HEALTH_OK, STEMMA_ERROR_WRONG_STATE },
     { STM_STATE_RUNNING, STM_HEALTH_OK, STEMMA_ERROR_NOT_SUPPORTED },
-    { STM_STATE_SHUTOFF, STM_HEALTH_MISSING, STEMMA_ERROR_CHAIN_BROKEN },
     { STM_STATE_SHUTOFF, STM_HEALTH_INCONSISTENT, STEMMA_ERROR_CHAIN_BROKEN },
   };
   g_autoptr (StmMoment) sound = stm_moment_ref (world_moment (world, "vm", "s1"));
@@ -371,6 +370,26 @@ test_broken_targets_are_refused (void)
   world_remove_file (world, "/i/vm-vda.qcow2");
   assert_refused (world, "s2", (StmRevertRequest){ .discards = TRUE }, STEMMA_ERROR_CHAIN_BROKEN,
                   "/i/vm-vda.qcow2");
+}
+
+/* What was once seen to be missing may be back: the last look counts, and names what is not. */
+static void
+test_target_is_judged_by_the_last_look (void)
+{
+  g_autoptr (World) world = world_with_two (one_disk);
+  g_autoptr (StmMoment) missing = stm_moment_with_state (world_moment (world, "vm", "s1"),
+                                                         STM_STATE_SHUTOFF, STM_HEALTH_MISSING);
+  WorldFile *file = world_get_file (world, "/i/vm-vda.qcow2");
+
+  world_put_moment (world, "vm", missing);
+  file->problem = STEMMA_ERROR_NOT_FOUND;
+  assert_refused (world, "s1", (StmRevertRequest){ .discards = TRUE }, STEMMA_ERROR_CHAIN_BROKEN,
+                  "cannot revert to snapshot 's1': image /i/vm-vda.qcow2 of disk 'vda' is missing: "
+                  "put the file back");
+  file->problem = -1;
+  world_revert (world, "vm", "s1");
+  world_check (world);
+  assert_content (world, "vda", 0, 1);
 }
 
 static void
@@ -527,6 +546,8 @@ main (int argc, char **argv)
   ADD ("an-active-image-that-is-not-provably-ours-is-left-in-place",
        test_active_image_that_is_not_ours_is_left_in_place);
   ADD ("broken-targets-are-refused", test_broken_targets_are_refused);
+  g_test_add_func ("/core/plan-revert/a-target-is-judged-by-the-last-look",
+                   test_target_is_judged_by_the_last_look);
   ADD ("the-definition-comes-back-when-the-disks-are-the-same",
        test_definition_comes_back_with_the_same_disks);
   ADD ("a-missing-disk-needs-force-and-keeps-its-bytes", test_other_disks_need_force);

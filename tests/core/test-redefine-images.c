@@ -178,7 +178,7 @@ test_active_image_that_holds (void)
   g_autoptr (StmChange) change = stm_change_new (KIT_DOMAIN);
 
   redefine (model, SNAPSHOT, internal);
-  g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, STM_HEALTH_OK);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, STM_HEALTH_UNKNOWN);
   disk.is_read_only = TRUE;
   StmDomain init = *stm_model_get_domain (model, KIT_DOMAIN);
   init.disks = &disk;
@@ -370,6 +370,58 @@ test_validate_new_internal (void)
 }
 
 static void
+set_health (StmModel *model, const char *name, StmHealth health)
+{
+  g_autoptr (StmChange) change = stm_change_new (KIT_DOMAIN);
+  g_autoptr (StmMoment)
+      moment = stm_moment_with_state (kit_find (model, SNAPSHOT, name), STM_STATE_SHUTOFF, health);
+
+  stm_change_put_moment (change, moment);
+  stm_model_apply (model, change);
+}
+
+/* A document shows nothing of the images: what is known of them stays as long as it is about the
+ * same ones, and who has them looked at knows better. */
+static void
+test_health_stays (void)
+{
+  static const StmHealth known[] = { STM_HEALTH_OK, STM_HEALTH_MISSING, STM_HEALTH_INCONSISTENT };
+  g_autoptr (StmModel) model = stm_sample_model ();
+  g_autoptr (KitDriver) driver = kit_driver_new ();
+  g_autofree char *low = kit_domain ("/v/1.qcow2", "qcow2", NULL);
+  g_autofree char *high = kit_domain ("/v/2.qcow2", "qcow2", NULL);
+  g_autofree char *internal = kit_snapshot ("i", NULL, "shutoff", NULL, high);
+  g_autofree char *external = kit_snapshot ("e", NULL, "shutoff", DISK, high);
+  g_autofree char *moved = kit_snapshot ("e", NULL, "shutoff", DISK, low);
+  const char *const documents[] = { internal, external, NULL };
+  StmRedefineRequest request = { .fd = -1, .validates = TRUE };
+
+  redefine (model, SNAPSHOT, internal);
+  redefine (model, SNAPSHOT, external);
+  for (gsize i = 0; i < G_N_ELEMENTS (known); i++)
+    {
+      set_health (model, "i", known[i]);
+      set_health (model, "e", known[i]);
+      redefine (model, SNAPSHOT, internal);
+      redefine (model, SNAPSHOT, external);
+      g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, known[i]);
+      g_assert_cmpint (kit_find (model, SNAPSHOT, "e")->health, ==, known[i]);
+    }
+
+  set_health (model, "e", STM_HEALTH_MISSING);
+  redefine (model, SNAPSHOT, moved);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "e")->health, ==, STM_HEALTH_OK);
+
+  kit_driver_add (driver, "/v/1.qcow2", "qcow2", NULL);
+  kit_driver_add (driver, "/v/2.qcow2", "qcow2", "/v/1.qcow2");
+  kit_driver_add_tag (driver, "/v/2.qcow2", "i");
+  set_health (model, "e", STM_HEALTH_MISSING);
+  g_assert_null (kit_redefine (model, &request, documents, driver, NULL));
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "i")->health, ==, STM_HEALTH_OK);
+  g_assert_cmpint (kit_find (model, SNAPSHOT, "e")->health, ==, STM_HEALTH_OK);
+}
+
+static void
 test_checkpoint (void)
 {
   g_autoptr (StmModel) model = stm_sample_model ();
@@ -542,6 +594,7 @@ main (int argc, char **argv)
                    test_validate_snapshots);
   g_test_add_func ("/core/redefine/validate-looks-for-tags-in-images-not-on-record",
                    test_validate_new_internal);
+  g_test_add_func ("/core/redefine/what-is-known-of-the-images-stays-known", test_health_stays);
   g_test_add_func ("/core/redefine/a-checkpoint-has-its-bitmap-in-the-active-image",
                    test_checkpoint);
   g_test_add_func ("/core/redefine/a-bitmap-on-record-is-not-replaced-by-one-that-nobody-saw",

@@ -10,6 +10,7 @@
 #include "stm-samples.h"
 
 #include "stemma-error.h"
+#include "stm-planner.h"
 
 #define SMALL 100
 #define LARGE 10000
@@ -328,6 +329,116 @@ test_very_wide (void)
   g_assert_cmpuint (stm_tree_count (tree), ==, 1);
 }
 
+/* --- health --- */
+
+/* Each snapshot froze the image of its number, and each image stands on the one before. */
+static StmModel *
+model_of_images (guint n)
+{
+  StmModel *model = stm_model_new ();
+  g_autoptr (StmChange) change = new_change ();
+
+  stm_sample_set_domain (change, "alpha", n + 1);
+  stm_sample_put_image (change, n + 1, n);
+  for (guint i = n; i > 0; i--)
+    {
+      stm_sample_put_image (change, i, i - 1);
+      stm_sample_put_snapshot (change, i, i - 1, i);
+    }
+  apply (model, change);
+
+  return model;
+}
+
+/* A look at the images from the first to the last; the lowest of all may be missing. */
+static StmSurvey *
+survey_images (guint first, guint last, gboolean is_base_missing)
+{
+  StmSurvey *survey = stm_survey_new ();
+
+  for (guint i = first; i <= last; i++)
+    {
+      g_autofree char *path = stm_sample_path (i);
+      StmFacts *facts = stm_facts_new (path);
+
+      if (i == 1 && is_base_missing)
+        facts->problem = g_error_new (STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "missing");
+      stm_survey_take_facts (survey, facts);
+    }
+
+  return survey;
+}
+
+/* Plans what the look shows, and puts that on record; the work is that of the planning alone. */
+static guint64
+work_of_look (StmModel *model, guint first, guint last, gboolean is_base_missing, guint n_changed)
+{
+  g_autoptr (StmSurvey) survey = survey_images (first, last, is_base_missing);
+  guint64 before = work_done ();
+  g_autoptr (StmChange) change = stm_plan_health (model, survey, STM_SAMPLE_ALPHA);
+  guint64 work = work_done () - before;
+
+  g_assert_cmpuint (change != NULL ? change->put_moments->len : 0, ==, n_changed);
+  if (change != NULL)
+    apply (model, change);
+
+  return work;
+}
+
+/* From the base of the chain, that being all that was looked at, to all that stands on it and back;
+ * and when all was looked at, whatever is known of it. */
+static void
+test_health_of_all (void)
+{
+  g_autoptr (StmModel) small = model_of_images (LARGE / 10);
+  g_autoptr (StmModel) large = model_of_images (LARGE);
+  static const struct
+  {
+    gboolean is_base_alone;
+    gboolean is_base_missing;
+    gboolean is_news;
+  } looks[] = {
+    { TRUE, TRUE, TRUE },    { FALSE, TRUE, FALSE }, { FALSE, FALSE, TRUE },
+    { FALSE, FALSE, FALSE }, { FALSE, TRUE, TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (looks); i++)
+    {
+      guint64 work[2];
+      StmModel *const models[] = { small, large };
+      const guint sizes[] = { LARGE / 10, LARGE };
+
+      for (guint j = 0; j < 2; j++)
+        work[j] = work_of_look (models[j], 1, looks[i].is_base_alone ? 1 : sizes[j] + 1,
+                                looks[i].is_base_missing, looks[i].is_news ? sizes[j] : 0);
+      /* Tables grow by doubling. */
+      g_assert_cmpuint (work[1], <=, work[0] * 11);
+    }
+}
+
+/* What an operation looks at is little of the tree, and costs as little in each; also when all is
+ * missing. */
+static void
+test_health_of_few (void)
+{
+  for (guint is_missing = 0; is_missing < 2; is_missing++)
+    {
+      guint64 work[2];
+      const guint sizes[] = { SMALL, LARGE };
+
+      for (guint i = 0; i < 2; i++)
+        {
+          g_autoptr (StmModel) model = model_of_images (sizes[i]);
+
+          if (is_missing)
+            work_of_look (model, 1, 1, /* is_base_missing= */ TRUE, sizes[i]);
+          work[i] = work_of_look (model, sizes[i] / 2, sizes[i] / 2 + 3,
+                                  /* is_base_missing= */ FALSE, /* n_changed= */ 0);
+        }
+      g_assert_cmpuint (work[1], ==, work[0]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -337,6 +448,10 @@ main (int argc, char **argv)
   g_test_add_func ("/core/scale/work-of-a-bulk-grows-with-it-alone", test_bulk);
   g_test_add_func ("/core/scale/chain-of-100000-is-edited-in-its-middle", test_very_deep);
   g_test_add_func ("/core/scale/million-children-come-youngest-first", test_very_wide);
+  g_test_add_func ("/core/scale/work-of-what-a-look-shows-grows-with-that-alone",
+                   test_health_of_all);
+  g_test_add_func ("/core/scale/work-of-a-look-at-few-images-does-not-grow-with-the-tree",
+                   test_health_of_few);
 
   return g_test_run ();
 }
