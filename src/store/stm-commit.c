@@ -134,6 +134,9 @@ apply_write (StmCommitter *self, StmWrite *write)
   if (write->action == STM_JOURNAL_REMOVE
       && !stm_row_writer_remove_entry (self->writer, write->entry, &write->error))
     return FALSE;
+  if (write->last_job != 0
+      && !stm_row_writer_reserve_jobs (self->writer, write->last_job, &write->error))
+    return FALSE;
 
   return check_references (self, &write->error);
 }

@@ -13,7 +13,8 @@ typedef struct
   const StmChange *change;      /* NULL: none */
   const StmJournalEntry *entry; /* NULL with NONE */
   StmJournalAction action;
-  GError *error; /* out: NULL when it is durable */
+  guint last_job; /* to be put on record as given out; 0: none */
+  GError *error;  /* out: NULL when it is durable */
 } StmWrite;
 
 typedef struct _StmCommitter StmCommitter;

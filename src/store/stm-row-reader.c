@@ -31,6 +31,7 @@ typedef struct
   GHashTable *known;  /* ids of moments that were read: char * */
   GHashTable *texts;  /* gint64 to content hash */
   guint64 generation; /* of the service */
+  guint last_job;
 } Reader;
 
 static void
@@ -59,8 +60,9 @@ read_service (Reader *self)
 {
   g_auto (StmRow) row = { 0 };
 
-  if (!stm_row_open (&row, self->db, "service", "SELECT generation FROM service WHERE id = 1",
-                     /* limit= */ 1, self->problems))
+  if (!stm_row_open (&row, self->db, "service",
+                     "SELECT generation, last_job FROM service WHERE id = 1", /* limit= */ 1,
+                     self->problems))
     return;
   if (!stm_row_next (&row))
     {
@@ -69,6 +71,7 @@ read_service (Reader *self)
     }
 
   self->generation = (guint64) stm_row_number (&row, 0, 0, G_MAXINT64);
+  self->last_job = (guint) stm_row_number (&row, 1, 0, G_MAXUINT32);
   stm_row_is_sound (&row, "generation");
 }
 
@@ -478,6 +481,7 @@ stm_row_reader_read (sqlite3 *db, StmProblems *problems)
   content->model = stm_model_new ();
   build_model (&self, content);
   content->service_generation = self.generation;
+  content->last_job = self.last_job;
   content->journal = stm_row_journal_read (db, problems);
 
   return content;

@@ -19,6 +19,8 @@ static const char *const statement_sql[] = {
       " definition = excluded.definition, generation = excluded.generation",
   [STM_WRITE_SET_GENERATION] = "UPDATE domain SET generation = ?2 WHERE seq = ?1",
   [STM_WRITE_SET_SERVICE_GENERATION] = "UPDATE service SET generation = ?1 WHERE id = 1",
+  /* Never back: a request may be overtaken by a later one. */
+  [STM_WRITE_RESERVE_JOBS] = "UPDATE service SET last_job = max (last_job, ?1) WHERE id = 1",
   [STM_WRITE_REMOVE_DISKS] = "DELETE FROM disk WHERE domain = ?1",
   [STM_WRITE_ADD_DISK] =
       "INSERT INTO disk (domain, position, target, kind, source, format, is_read_only,"

@@ -246,3 +246,11 @@ stm_row_writer_remove_entry (StmRowWriter *self, const StmJournalEntry *entry, G
   return STM_RUN (self, STM_WRITE_REMOVE_ENTRY, "remove a journal entry", error,
                   STM_TEXT (entry->plan->id));
 }
+
+gboolean
+stm_row_writer_reserve_jobs (StmRowWriter *self, guint last_job, GError **error)
+{
+  return STM_RUN (self, STM_WRITE_RESERVE_JOBS, "reserve numbers of jobs", error,
+                  STM_NUMBER (last_job))
+         && stm_row_writer_require_hit (self, "numbers of jobs of", "the service", error);
+}

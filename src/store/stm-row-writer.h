@@ -19,5 +19,7 @@ gboolean
 stm_row_writer_put_entry (StmRowWriter *self, const StmJournalEntry *entry, GError **error);
 gboolean
 stm_row_writer_remove_entry (StmRowWriter *self, const StmJournalEntry *entry, GError **error);
+/* Puts on record that numbers of jobs up to this one may have been given out. */
+gboolean stm_row_writer_reserve_jobs (StmRowWriter *self, guint last_job, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmRowWriter, stm_row_writer_free)

@@ -166,6 +166,10 @@ static const char *const version_2 =
     "UPDATE moment_disk SET mode = 'bitmap' WHERE bitmap IS NOT NULL"
     " AND moment IN (SELECT seq FROM moment WHERE kind = 'checkpoint');";
 
+/* Jobs got numbers that never come again: this one and those below may have been given out. */
+static const char *const version_3 =
+    "ALTER TABLE service ADD COLUMN last_job INTEGER NOT NULL DEFAULT 0;";
+
 typedef struct
 {
   const char *sql;
@@ -176,6 +180,7 @@ typedef struct
 static const Step steps[] = {
   { version_1, NULL },
   { version_2, stm_schema_convert_plans_1 },
+  { version_3, NULL },
 };
 
 static const char *const list_schema =

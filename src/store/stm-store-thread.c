@@ -71,6 +71,7 @@ commit_writes (StmStoreThread *self, GPtrArray *requests)
       writes[i].change = request->change;
       writes[i].entry = request->entry;
       writes[i].action = request->action;
+      writes[i].last_job = request->last_job;
       pointers[i] = &writes[i];
     }
   stm_committer_commit (self->committer, pointers, n);

@@ -29,6 +29,7 @@ struct _StmRequest
   StmChange *change;
   StmJournalEntry *entry;
   StmJournalAction action;
+  guint last_job; /* 0: none */
 
   /* READ_DEFINITION */
   char *hash;

@@ -212,10 +212,11 @@ answer_queue (StmRequest *request)
   g_async_queue_push (request->answer_data, request);
 }
 
-gboolean
-stm_store_write_journal_sync (StmStore *self, const StmJournalEntry *entry, GError **error)
+/* Takes the request. */
+static gboolean
+write_sync (StmStore *self, StmRequest *taken_request, GError **error)
 {
-  g_return_val_if_fail (STM_IS_STORE (self) && entry != NULL, FALSE);
+  g_autoptr (StmRequest) request = taken_request;
 
   if (!is_open (self, error))
     return FALSE;
@@ -224,14 +225,11 @@ stm_store_write_journal_sync (StmStore *self, const StmJournalEntry *entry, GErr
 
   g_autoptr (GAsyncQueue) answers = g_async_queue_new ();
   g_autoptr (StmRequest) answer = NULL;
-  StmRequest *request = g_new0 (StmRequest, 1);
 
   request->kind = STM_REQUEST_WRITE;
-  request->action = STM_JOURNAL_PUT;
-  request->entry = stm_journal_entry_copy (entry);
   request->answer = answer_queue;
   request->answer_data = answers;
-  stm_store_thread_push (self->thread, request);
+  stm_store_thread_push (self->thread, g_steal_pointer (&request));
 
   answer = g_async_queue_pop (answers);
   if (answer->error == NULL)
@@ -239,6 +237,52 @@ stm_store_write_journal_sync (StmStore *self, const StmJournalEntry *entry, GErr
 
   g_propagate_error (error, g_steal_pointer (&answer->error));
   return FALSE;
+}
+
+gboolean
+stm_store_write_journal_sync (StmStore *self, const StmJournalEntry *entry, GError **error)
+{
+  g_return_val_if_fail (STM_IS_STORE (self) && entry != NULL, FALSE);
+
+  StmRequest *request = g_new0 (StmRequest, 1);
+
+  request->action = STM_JOURNAL_PUT;
+  request->entry = stm_journal_entry_copy (entry);
+  return write_sync (self, request, error);
+}
+
+void
+stm_store_reserve_jobs_async (StmStore *self, guint last_job, GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+  g_return_if_fail (STM_IS_STORE (self) && last_job != 0);
+
+  GTask *task = g_task_new (self, /* cancellable= */ NULL, callback, user_data);
+  StmRequest *request = g_new0 (StmRequest, 1);
+
+  g_task_set_source_tag (task, stm_store_reserve_jobs_async);
+  request->kind = STM_REQUEST_WRITE;
+  request->last_job = last_job;
+  push_async (self, request, task);
+}
+
+gboolean
+stm_store_reserve_jobs_finish (StmStore *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+gboolean
+stm_store_reserve_jobs_sync (StmStore *self, guint last_job, GError **error)
+{
+  g_return_val_if_fail (STM_IS_STORE (self) && last_job != 0, FALSE);
+
+  StmRequest *request = g_new0 (StmRequest, 1);
+
+  request->last_job = last_job;
+  return write_sync (self, request, error);
 }
 
 void

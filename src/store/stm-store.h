@@ -24,6 +24,7 @@ typedef struct
   StmModel *model; /* those changes, checked and applied */
   GPtrArray *journal;         /* StmJournalEntry, oldest first */
   guint64 service_generation; /* that of the changes, and of a service without domains */
+  guint last_job;             /* this number of a job and those below may have been given out */
   char *health;               /* "ok", or why the store is read-only */
 } StmStoreContent;
 void stm_store_content_free (StmStoreContent *self);
@@ -65,6 +66,13 @@ gboolean stm_store_write_finish (StmStore *self, GAsyncResult *result, GError **
 /* For a worker between two steps. */
 gboolean
 stm_store_write_journal_sync (StmStore *self, const StmJournalEntry *entry, GError **error);
+
+/* Puts on record, in a transaction of what is queued, that numbers of jobs up to this one may have
+ * been given out; a lower one than is on record changes nothing. */
+void stm_store_reserve_jobs_async (StmStore *self, guint last_job, GAsyncReadyCallback callback,
+                                   gpointer user_data);
+gboolean stm_store_reserve_jobs_finish (StmStore *self, GAsyncResult *result, GError **error);
+gboolean stm_store_reserve_jobs_sync (StmStore *self, guint last_job, GError **error);
 
 /* The text of a definition by its content hash; NOT_FOUND. */
 void stm_store_read_definition_async (StmStore *self, const char *hash,

@@ -28,7 +28,7 @@ static const struct
   const char *key;
   const char *columns;
 } tables[] = {
-  { "service", "id", "generation" },
+  { "service", "id", "generation last_job" },
   { "definition", "seq", "seq hash text" },
   { "domain", "seq", "seq id name title description definition generation" },
   { "disk", "domain",

@@ -25,6 +25,7 @@ main (int argc, char **argv)
   write_ok (store, first);
   write_ok (store, second);
   g_assert_true (stm_store_write_journal_sync (store, entry, NULL));
+  g_assert_true (stm_store_reserve_jobs_sync (store, GOLDEN_LAST_JOB, NULL));
   close_store (store);
   return 0;
 }

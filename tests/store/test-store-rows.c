@@ -236,21 +236,21 @@ static const char *const loosen =
     "PRAGMA writable_schema = RESET";
 
 static const char *const columns[] = {
-  "service.generation", "definition.text",     "domain.id",          "domain.name",
-  "domain.title",       "domain.description",  "domain.definition",  "domain.generation",
-  "disk.domain",        "disk.target",         "disk.kind",          "disk.source",
-  "disk.format",        "disk.is_read_only",   "disk.next_index",    "root.domain",
-  "root.path",          "image.domain",        "image.path",         "image.target",
-  "image.image_index",  "image.format",        "image.backing",      "image.origin",
-  "image.capacity",     "moment.id",           "moment.domain",      "moment.kind",
-  "moment.name",        "moment.parent",       "moment.place",       "moment.description",
-  "moment.created",     "moment.state",        "moment.health",      "moment.definition",
-  "moment.memory",      "moment.memory_file",  "moment.inactive",    "moment.cookie",
-  "definition.hash",    "moment_disk.moment",  "moment_disk.target", "moment_disk.mode",
-  "moment_disk.frozen", "moment_disk.overlay", "moment_disk.format", "moment_disk.tag",
-  "moment_disk.bitmap", "current.moment",      "journal.id",         "journal.operation",
-  "journal.domain",     "journal.phase",       "journal.n_done",     "journal.uid",
-  "journal.started",    "journal.finding",     "journal.plan",
+  "service.generation", "service.last_job",   "definition.text",     "domain.id",
+  "domain.name",        "domain.title",       "domain.description",  "domain.definition",
+  "domain.generation",  "disk.domain",        "disk.target",         "disk.kind",
+  "disk.source",        "disk.format",        "disk.is_read_only",   "disk.next_index",
+  "root.domain",        "root.path",          "image.domain",        "image.path",
+  "image.target",       "image.image_index",  "image.format",        "image.backing",
+  "image.origin",       "image.capacity",     "moment.id",           "moment.domain",
+  "moment.kind",        "moment.name",        "moment.parent",       "moment.place",
+  "moment.description", "moment.created",     "moment.state",        "moment.health",
+  "moment.definition",  "moment.memory",      "moment.memory_file",  "moment.inactive",
+  "moment.cookie",      "definition.hash",    "moment_disk.moment",  "moment_disk.target",
+  "moment_disk.mode",   "moment_disk.frozen", "moment_disk.overlay", "moment_disk.format",
+  "moment_disk.tag",    "moment_disk.bitmap", "current.moment",      "journal.id",
+  "journal.operation",  "journal.domain",     "journal.phase",       "journal.n_done",
+  "journal.uid",        "journal.started",    "journal.finding",     "journal.plan",
 };
 
 static const char *const cells[] = {

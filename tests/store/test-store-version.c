@@ -71,6 +71,7 @@ test_golden (gconstpointer data)
   StmStore *store = open_store (directory, &content);
 
   g_assert_cmpstr (content->health, ==, "ok");
+  g_assert_cmpuint (content->last_job, ==, golden->version >= 3 ? GOLDEN_LAST_JOB : 0);
 
   g_autoptr (StmModel) read = model_of_content (content);
   g_autofree char *text = read_definition_and_wait (store, "hash-2", NULL);
@@ -189,10 +190,12 @@ main (int argc, char **argv)
 
   const Golden first = { argv[1], 1 };
   const Golden second = { argv[1], 2 };
+  const Golden third = { argv[1], 3 };
 
   g_test_add_data_func ("/store/version/golden-database-of-version-1-is-read", &first, test_golden);
   g_test_add_data_func ("/store/version/golden-database-of-version-2-is-read", &second,
                         test_golden);
+  g_test_add_data_func ("/store/version/golden-database-of-version-3-is-read", &third, test_golden);
   g_test_add_data_func ("/store/version/plan-of-version-1-is-converted", &first,
                         test_plan_of_version_1);
   g_test_add_data_func ("/store/version/spoilt-plan-of-version-1-is-said", &first,
