@@ -24,13 +24,13 @@ struct _StmJobRunner
 
   StmErrandTools tools;
   GStrv pools;
-  StmWorkers *workers;   /* borrowed */
-  GHashTable *queues;    /* domain id → GQueue of StmErrand; the head is running */
-  GHashTable *shown;     /* job number → StmJob */
-  GQueue ended;          /* numbers of shown jobs that have ended, oldest first */
-  GHashTable *timers;    /* source ids, to be removed at the end */
-  GHashTable *unsettled; /* plan id → StmJournalEntry */
-  guint last_number;
+  StmWorkers *workers;    /* borrowed */
+  StmJobNumbers *numbers; /* borrowed */
+  GHashTable *queues;     /* domain id → GQueue of StmErrand; the head is running */
+  GHashTable *shown;      /* job number → StmJob */
+  GQueue ended;           /* numbers of shown jobs that have ended, oldest first */
+  GHashTable *timers;     /* source ids, to be removed at the end */
+  GHashTable *unsettled;  /* plan id → StmJournalEntry */
   guint poll_source;
 };
 
@@ -306,14 +306,17 @@ stm_job_runner_submit_async (StmJobRunner *self, StmOp *op, const StmCaller *cal
   g_autoptr (StmJob) job = NULL;
   g_autoptr (GError) error = NULL;
   StmErrand *errand;
+  guint number = 0;
 
   g_task_set_source_tag (task, stm_job_runner_submit_async);
-  if (!check_can_queue (self, domain_id, &error))
+  if (check_can_queue (self, domain_id, &error))
+    number = stm_job_numbers_take (self->numbers, &error);
+  if (number == 0)
     {
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  job = stm_job_new (++self->last_number, stm_op_get_operation (op), domain_id, caller);
+  job = stm_job_new (number, stm_op_get_operation (op), domain_id, caller);
   errand = stm_errand_new (&self->tools, &errand_events, self, job, op);
   stm_errand_set_task (errand, task);
   if (enqueue (self, domain_id, errand))
@@ -339,29 +342,33 @@ stm_job_runner_submit_finish (StmJobRunner *self, GAsyncResult *result, char **o
 }
 
 static StmJob *
-settle (StmJobRunner *self, const StmJournalEntry *entry, StmSettleChoice choice)
+settle (StmJobRunner *self, const StmJournalEntry *entry, StmSettleChoice choice, GError **error)
 {
   const StmCaller caller = { .uid = entry->uid };
   const char *domain_id = entry->plan->domain_id;
-  StmJob *job = stm_job_new (++self->last_number, entry->plan->operation, domain_id, &caller);
-  StmErrand *errand = stm_errand_new_settle (&self->tools, &errand_events, self, job, entry,
-                                             choice);
+  guint number = stm_job_numbers_take (self->numbers, error);
+  StmJob *job = NULL;
+  StmErrand *errand = NULL;
 
+  if (number == 0)
+    return NULL;
+  job = stm_job_new (number, entry->plan->operation, domain_id, &caller);
+  errand = stm_errand_new_settle (&self->tools, &errand_events, self, job, entry, choice);
   if (enqueue (self, domain_id, errand))
     stm_errand_start (errand);
   return job;
 }
 
 StmJob *
-stm_job_runner_settle (StmJobRunner *self, const StmJournalEntry *entry)
+stm_job_runner_settle (StmJobRunner *self, const StmJournalEntry *entry, GError **error)
 {
-  return settle (self, entry, STM_SETTLE_FINISH);
+  return settle (self, entry, STM_SETTLE_FINISH, error);
 }
 
 StmJob *
-stm_job_runner_abandon (StmJobRunner *self, const StmJournalEntry *entry)
+stm_job_runner_abandon (StmJobRunner *self, const StmJournalEntry *entry, GError **error)
 {
-  return settle (self, entry, STM_SETTLE_ABANDON);
+  return settle (self, entry, STM_SETTLE_ABANDON, error);
 }
 
 void
@@ -428,10 +435,11 @@ free_queue (gpointer queue)
 
 StmJobRunner *
 stm_job_runner_new (StmLedger *ledger, StmDriver *driver, StmWorkers *workers,
-                    const char *const *pools)
+                    StmJobNumbers *numbers, const char *const *pools)
 {
   StmJobRunner *self = g_object_new (STM_TYPE_JOB_RUNNER, NULL);
 
+  self->numbers = numbers;
   self->pools = g_strdupv ((GStrv) pools);
   self->tools = (StmErrandTools){ .ledger = g_object_ref (ledger),
                                   .driver = g_object_ref (driver),

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "stm-caller.h"
+#include "stm-job-numbers.h"
 #include "stm-job.h"
 #include "stm-ledger.h"
 #include "stm-op.h"
@@ -16,8 +17,9 @@
 #define STM_TYPE_JOB_RUNNER stm_job_runner_get_type ()
 G_DECLARE_FINAL_TYPE (StmJobRunner, stm_job_runner, STM, JOB_RUNNER, GObject)
 
+/* The numbers must outlive it. */
 StmJobRunner *stm_job_runner_new (StmLedger *ledger, StmDriver *driver, StmWorkers *workers,
-                                  const char *const *pools);
+                                  StmJobNumbers *numbers, const char *const *pools);
 
 /* Answers when accepted; the refusal of an operation is the error. */
 void stm_job_runner_submit_async (StmJobRunner *self, StmOp *op, const StmCaller *caller,
@@ -26,9 +28,9 @@ StmJob *stm_job_runner_submit_finish (StmJobRunner *self, GAsyncResult *result,
                                       char **out_object_id, GError **error);
 
 /* Queues the settling of a journal entry; nothing else of its domain is accepted before. */
-StmJob *stm_job_runner_settle (StmJobRunner *self, const StmJournalEntry *entry);
+StmJob *stm_job_runner_settle (StmJobRunner *self, const StmJournalEntry *entry, GError **error);
 /* Closes an entry without touching a file. */
-StmJob *stm_job_runner_abandon (StmJobRunner *self, const StmJournalEntry *entry);
+StmJob *stm_job_runner_abandon (StmJobRunner *self, const StmJournalEntry *entry, GError **error);
 
 /* Takes an entry on as not settled, without trying to. */
 void

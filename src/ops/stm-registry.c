@@ -11,6 +11,7 @@
 #include "stm-findings.h"
 #include "stm-inspector.h"
 #include "stm-job-control.h"
+#include "stm-job-numbers.h"
 #include "stm-job-runner.h"
 #include "stm-ledger.h"
 #include "stm-preview.h"
@@ -28,6 +29,7 @@ struct _StmRegistry
   StmStore *store;
   StmLedger *ledger;
   StmWorkers *workers;
+  StmJobNumbers *numbers;
   StmJobRunner *runner;
   StmInspector *inspector;
   GStrv pools;
@@ -328,7 +330,7 @@ on_findings_changed (gpointer source, gpointer user_data)
 static void
 wire (StmRegistry *self)
 {
-  self->runner = stm_job_runner_new (self->ledger, self->driver, self->workers,
+  self->runner = stm_job_runner_new (self->ledger, self->driver, self->workers, self->numbers,
                                      (const char *const *) self->pools);
   g_signal_connect_object (self->ledger, "changed", G_CALLBACK (on_changed), self, 0);
   g_signal_connect_object (self->runner, "job-added", G_CALLBACK (on_job_added), self, 0);
@@ -343,7 +345,7 @@ wire (StmRegistry *self)
 }
 
 /* On a store that cannot be written nothing is settled: what is done to an image could not be
- * recorded. */
+ * recorded, nor the number of the job. */
 static void
 settle_journal (StmRegistry *self, GPtrArray *entries)
 {
@@ -353,11 +355,13 @@ settle_journal (StmRegistry *self, GPtrArray *entries)
     {
       const StmJournalEntry *entry = g_ptr_array_index (entries, i);
       g_autoptr (StmJob) job = NULL;
+      g_autoptr (GError) error = NULL;
 
       if (is_writable)
-        job = stm_job_runner_settle (self->runner, entry);
-      else
-        stm_job_runner_leave_unsettled (self->runner, entry, self->health);
+        job = stm_job_runner_settle (self->runner, entry, &error);
+      if (job == NULL)
+        stm_job_runner_leave_unsettled (self->runner, entry,
+                                        error != NULL ? error->message : self->health);
     }
 }
 
@@ -378,6 +382,7 @@ stm_registry_open_sync (StmDriver *driver, const char *state_directory, const ch
   if (self->ledger == NULL)
     return NULL;
   self->health = g_strdup (content->health);
+  self->numbers = stm_job_numbers_new (self->store, content->last_job);
   wire (self);
   settle_journal (self, content->journal);
   stm_registry_check_async (self, NULL, NULL);
@@ -411,6 +416,7 @@ stm_registry_finalize (GObject *object)
 
   g_clear_object (&self->inspector);
   g_clear_object (&self->runner);
+  g_clear_pointer (&self->numbers, stm_job_numbers_free);
   g_clear_pointer (&self->workers, stm_workers_free);
   g_clear_object (&self->ledger);
   g_clear_object (&self->store);

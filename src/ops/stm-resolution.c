@@ -100,8 +100,8 @@ settle_entry (const StmResolution *self, StmJobRunner *runner, GError **error)
       return NULL;
     }
   if (g_str_equal (self->choice, "retry"))
-    return stm_job_runner_settle (runner, entry);
-  return stm_job_runner_abandon (runner, entry);
+    return stm_job_runner_settle (runner, entry, error);
+  return stm_job_runner_abandon (runner, entry, error);
 }
 
 static void
