@@ -341,7 +341,10 @@ run_define (StmCliCall *call, GError **error)
                                    g_variant_new ("(s@a{sv})", xml, stm_cli_no_options ()),
                                    G_VARIANT_TYPE ("(o)"), /* cancellable= */ NULL, error);
   if (reply == NULL)
-    return FALSE;
+    {
+      stm_cli_file_blame (call->words[0], error);
+      return FALSE;
+    }
   g_variant_get (reply, "(&o)", &path);
   properties = stemma_client_get_properties_sync (client, path, "Domain", NULL, error);
   if (properties == NULL)

@@ -213,3 +213,10 @@ stm_cli_file_read_documents (char **paths, guint n_paths, guint64 *out_size, GEr
   *out_size = size;
   return g_steal_pointer (&documents);
 }
+
+void
+stm_cli_file_blame (const char *path, GError **error)
+{
+  if (error != NULL && g_error_matches (*error, STEMMA_ERROR, STEMMA_ERROR_INVALID_XML))
+    g_prefix_error (error, "'%s': ", path);
+}

@@ -71,10 +71,30 @@ static gboolean
 plan_create (StmCliCall *call, const char *domain, const char *xml, GVariantBuilder *builder,
              GError **error)
 {
-  if (xml == NULL && call->n_words > 1)
-    g_variant_builder_add (builder, "{sv}", "name", g_variant_new_string (call->words[1]));
   return stm_cli_plan_show (call, domain, list_interface_of (call), "PlanCreate",
-                            g_variant_new ("(sa{sv})", xml != NULL ? xml : "", builder), error);
+                            g_variant_new ("(sa{sv})", xml, builder), error);
+}
+
+/* By the name and the options of the command line. */
+static gboolean
+create_named (StmCliCall *call, const char *domain, GVariantBuilder *builder, GError **error)
+{
+  const char *name = call->n_words > 1 ? call->words[1] : "";
+
+  if (!call->is_plan)
+    return create (call, domain, "Create", name, g_variant_builder_end (builder), error);
+  if (*name != '\0')
+    g_variant_builder_add (builder, "{sv}", "name", g_variant_new_string (name));
+  return plan_create (call, domain, "", builder, error);
+}
+
+static gboolean
+create_from (StmCliCall *call, const char *domain, const char *xml, GVariantBuilder *builder,
+             GError **error)
+{
+  return call->is_plan
+             ? plan_create (call, domain, xml, builder, error)
+             : create (call, domain, "CreateXML", xml, g_variant_builder_end (builder), error);
 }
 
 /* Name and choices stand in the document. */
@@ -108,12 +128,12 @@ stm_cli_moment_run_create (StmCliCall *call, GError **error)
   xml = file != NULL ? stm_cli_file_read_text (file, error) : NULL;
   if (file != NULL && xml == NULL)
     return FALSE;
-  if (call->is_plan)
-    return plan_create (call, domain, xml, &builder, error);
-  if (xml != NULL)
-    return create (call, domain, "CreateXML", xml, g_variant_builder_end (&builder), error);
-  return create (call, domain, "Create", call->n_words > 1 ? call->words[1] : "",
-                 g_variant_builder_end (&builder), error);
+  if (xml == NULL)
+    return create_named (call, domain, &builder, error);
+  if (create_from (call, domain, xml, &builder, error))
+    return TRUE;
+  stm_cli_file_blame (file, error);
+  return FALSE;
 }
 
 gboolean

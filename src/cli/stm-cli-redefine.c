@@ -176,5 +176,7 @@ stm_cli_moment_run_redefine (StmCliCall *call, GError **error)
     is_done = send_one (&self, &count, error);
   if (is_done)
     tell (&self, count);
+  else if (call->n_words == 2)
+    stm_cli_file_blame (call->words[1], error);
   return is_done;
 }

@@ -154,7 +154,9 @@ def test_statuses(where):
         where.ill(6, 'snapshot', 'revert', 'web', 'one')
         with open(where.path('bad.xml'), 'w') as file:
             file.write('<domain')
-        where.ill(2, 'define', 'bad.xml')
+        for command in (['define'], ['snapshot', 'create', 'web', '--xml'],
+                        ['snapshot', 'redefine', 'web'], ['checkpoint', 'redefine', 'web']):
+            assert "'bad.xml': " in where.ill(2, *command, 'bad.xml'), command
 
 
 def test_authorization(where):

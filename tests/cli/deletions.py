@@ -78,7 +78,8 @@ def test_blocked_plan_of_several(where):
         with_chain(where, 'one', 'two')
         os.rename(where.path('web-vda.one'), where.path('gone'))
         result = where.run('plan', 'snapshot', 'delete', 'web', 'one', 'two')
-        assert result.status not in (0, 2) and result.err == '', result.err
+        assert result.status not in (0, 2), result.err
+        assert result.err == "here: Manager.Check is 'stemmactl check'\n", result.err
         assert "  'one':\n    blocked: " in result.out and 'together' not in result.out, result.out
         assert "'one': " in where.ill(result.status, 'snapshot', 'delete', 'web', 'one', 'two', '-y')
         os.rename(where.path('gone'), where.path('web-vda.one'))
