@@ -6,6 +6,7 @@
 #include "service-fixture.h"
 #include "stemma-error.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 static const char *const one_image[] = { "a.qcow2", NULL };
@@ -203,6 +204,86 @@ test_sharers (Service *service, gconstpointer unused)
   assert_chain_told (recorder, disk, other, FALSE);
 }
 
+static guint64
+get_generation (Service *service, const char *domain)
+{
+  return service_get_generation (service, domain, "Domain");
+}
+
+static guint
+count_changes_of (GPtrArray *events, const char *path, const char *property)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < events->len; i++)
+    {
+      const BusEvent *event = g_ptr_array_index (events, i);
+
+      if (event->kind == BUS_EVENT_CHANGED && g_str_equal (event->path, path)
+          && bus_event_has_property (event, property))
+        n++;
+    }
+  return n;
+}
+
+/* A check after which both snapshots have this health, by one change that tells it once of each, or
+ * by none. */
+static void
+assert_check_tells (Service *service, const char *domain, const char *const *snapshots,
+                    const char *health, gboolean is_news)
+{
+  guint64 generation = get_generation (service, domain);
+  g_autoptr (BusRecorder) recorder = bus_recorder_new (service->client);
+  g_autoptr (GPtrArray) events = NULL;
+  guint reply = 0;
+
+  g_free (service_call_well (service, SERVICE_MANAGER, "Manager", "Check", /* arguments= */ NULL));
+  events = bus_recorder_take (recorder);
+  reply = bus_events_find (events, 0, BUS_EVENT_REPLY, NULL, NULL);
+  g_assert_cmpuint (count_changes_of (events, domain, "Generation"), ==, is_news ? 1 : 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autofree char *now = service_get_string (service, snapshots[i], "Snapshot", "Health");
+
+      g_assert_cmpstr (now, ==, health);
+      g_assert_cmpuint (count_changes_of (events, snapshots[i], "Health"), ==, is_news ? 1 : 0);
+      if (is_news)
+        g_assert_cmpuint (
+            find_generation (events,
+                             bus_events_find (events, 0, BUS_EVENT_CHANGED, snapshots[i], "Health"),
+                             domain),
+            <, reply);
+    }
+  if (is_news)
+    g_assert_cmpuint (
+        find_generation (events, find_generation (events, 0, domain), SERVICE_MANAGER), <, reply);
+  g_assert_cmpuint (get_generation (service, domain), ==, generation + (is_news ? 1 : 0));
+}
+
+/* The image that the first snapshot froze, on which that of the second stands, goes and comes. */
+static void
+test_missing (Service *service, gconstpointer unused)
+{
+  g_autofree char *domain = service_define (service, "mail", one_image);
+  g_autofree char *first = service_snapshot (service, domain, "first");
+  g_autofree char *second = service_snapshot (service, domain, "second");
+  g_autofree char *image = service_image_path (service, "a.qcow2");
+  g_autofree char *away = g_strconcat (image, ".away", NULL);
+  const char *const snapshots[] = { first, second };
+
+  assert_check_tells (service, domain, snapshots, "ok", /* is_news= */ FALSE);
+  g_assert_cmpint (g_rename (image, away), ==, 0);
+  assert_check_tells (service, domain, snapshots, "missing", /* is_news= */ TRUE);
+  service_call_ill (service, first, "Snapshot", "Revert",
+                    g_variant_new_parsed ("({'discard': <true>, 'wait': <true>},)"),
+                    STEMMA_ERROR_CHAIN_BROKEN);
+  service_stop (service);
+  service_start (service, SERVICE_SYSTEM);
+  assert_check_tells (service, domain, snapshots, "missing", /* is_news= */ FALSE);
+  g_assert_cmpint (g_rename (away, image), ==, 0);
+  assert_check_tells (service, domain, snapshots, "ok", /* is_news= */ TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -223,6 +304,7 @@ main (int argc, char **argv)
   TEST ("a-refusal-tells-nothing", test_refusal);
   TEST ("the-neighbours-of-a-deleted-snapshot-are-told", test_delete);
   TEST ("users-in-other-domains-are-told", test_sharers);
+  TEST ("snapshots-without-their-image-are-told-once-and-when-it-is-back", test_missing);
 #undef TEST
   return g_test_run ();
 }

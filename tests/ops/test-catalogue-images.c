@@ -373,6 +373,85 @@ test_forget_damaged (Catalogue *self, gconstpointer unused)
   assert_seen (self, seen);
 }
 
+/* A frozen image is not there, on which all of its disk stands. */
+static void
+lose (Catalogue *self, const char *image, const char *away)
+{
+  g_assert_cmpint (g_rename (image, away), ==, 0);
+  assert_findings (self, "image-missing");
+  catalogue_assert_health (self, SNAPSHOT, "first", STM_HEALTH_MISSING);
+  catalogue_assert_health (self, SNAPSHOT, "second", STM_HEALTH_MISSING);
+}
+
+/* The snapshots say so, over a restart too, until the image is back; who reverts to one need not
+ * wait for a check. */
+static void
+test_lost (Catalogue *self, gconstpointer unused)
+{
+  g_autofree char *image = NULL;
+  g_autofree char *away = NULL;
+  g_autofree char *seen = NULL;
+
+  if (self->directory == NULL)
+    return;
+  grow (self);
+  catalogue_do (self, catalogue_revert (self, "second"));
+  seen = catalogue_see (self);
+  image = catalogue_path (self, "a.qcow2");
+  away = catalogue_path (self, "away");
+  lose (self, image, away);
+  catalogue_restart (self);
+  catalogue_assert_health (self, SNAPSHOT, "first", STM_HEALTH_MISSING);
+  catalogue_refuse (self, catalogue_revert (self, "first"), STEMMA_ERROR_CHAIN_BROKEN, image);
+  assert_all_refused (self, STEMMA_ERROR_CHAIN_BROKEN);
+
+  g_assert_cmpint (g_rename (away, image), ==, 0);
+  catalogue_do (self, catalogue_revert (self, "first"));
+  catalogue_assert_health (self, SNAPSHOT, "first", STM_HEALTH_OK);
+  catalogue_do (self, catalogue_revert (self, "second"));
+  assert_seen (self, seen);
+  assert_findings (self, "");
+  catalogue_assert_health (self, SNAPSHOT, "second", STM_HEALTH_OK);
+}
+
+/* It is no worse to get rid of than it was: by its record alone, with its file back, or with the
+ * domain. */
+static void
+test_lost_and_let_go (Catalogue *self, gconstpointer unused)
+{
+  g_autofree char *image = NULL;
+  g_autofree char *away = NULL;
+  g_autofree char *seen = NULL;
+  StmDeleteRequest request = { .metadata_only = TRUE };
+
+  if (self->directory == NULL)
+    return;
+  grow (self);
+  seen = catalogue_see (self);
+  image = catalogue_path (self, "a.qcow2");
+  away = catalogue_path (self, "away");
+  lose (self, image, away);
+  catalogue_refuse (self, catalogue_delete (self, SNAPSHOT, "first", STM_DELETE_ONE),
+                    STEMMA_ERROR_CHAIN_BROKEN, image);
+  request.moment_id = catalogue_find (self, SNAPSHOT, "first")->id;
+  catalogue_do (self, stm_op_delete_new (CATALOGUE_ID, &request));
+  catalogue_assert_tree (self, SNAPSHOT, "second*");
+  catalogue_assert_health (self, SNAPSHOT, "second", STM_HEALTH_MISSING);
+
+  g_assert_cmpint (g_rename (away, image), ==, 0);
+  catalogue_do (self, catalogue_delete (self, SNAPSHOT, "second", STM_DELETE_ONE));
+  assert_seen (self, seen);
+  assert_findings (self, "");
+
+  catalogue_do (self, catalogue_create ("third", STM_MODE_EXTERNAL));
+  g_assert_cmpint (g_rename (image, away), ==, 0);
+  assert_findings (self, "image-missing");
+  catalogue_assert_health (self, SNAPSHOT, "third", STM_HEALTH_MISSING);
+  catalogue_do (self, stm_op_undefine_new (CATALOGUE_ID,
+                                           &(StmUndefineRequest){ .moments = STM_MOMENTS_FORGET }));
+  g_assert_null (stm_model_get_domain (stm_registry_get_model (self->registry), CATALOGUE_ID));
+}
+
 #define ADD(path, test)                                                                            \
   g_test_add ("/ops/catalogue/images/" path, Catalogue, NULL, catalogue_set_up, test,              \
               catalogue_tear_down)
@@ -391,5 +470,7 @@ main (int argc, char **argv)
   ADD ("a-link-in-place-of-one-is-refused", test_linked);
   ADD ("the-base-outlives-a-deletion-over-an-internal-parent", test_internal_parent);
   ADD ("a-damaged-tree-is-forgotten-and-of-use-at-once", test_forget_damaged);
+  ADD ("one-that-was-lost-is-missed-until-it-is-back", test_lost);
+  ADD ("snapshots-whose-image-was-lost-can-be-let-go", test_lost_and_let_go);
   return g_test_run ();
 }
