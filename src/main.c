@@ -18,6 +18,8 @@
 #include <gio/gio.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +127,27 @@ check_pools (const Settings *settings, GError **error)
   return TRUE;
 }
 
+/* A pool may be named by a link; records have the real paths of images. */
+static void
+add_real_pools (Settings *settings)
+{
+  g_autoptr (GStrvBuilder) pools = g_strv_builder_new ();
+
+  if (settings->pools == NULL)
+    return;
+  for (gsize i = 0; settings->pools[i] != NULL; i++)
+    {
+      char *real = realpath (settings->pools[i], /* resolved= */ NULL);
+
+      g_strv_builder_add (pools, settings->pools[i]);
+      if (real != NULL && strcmp (real, settings->pools[i]) != 0)
+        g_strv_builder_add (pools, real);
+      free (real);
+    }
+  g_strfreev (settings->pools);
+  settings->pools = g_strv_builder_end (pools);
+}
+
 /* What the command line says goes before what the file says. */
 static gboolean
 read_config (Settings *settings, GError **error)
@@ -150,7 +173,10 @@ read_config (Settings *settings, GError **error)
     settings->qemu_binary = g_key_file_get_string (file, "qemu", "binary", NULL);
   settings->sim.bytes_per_second = g_key_file_get_uint64 (file, "sim", "bytes-per-second", NULL);
   settings->sim.writes_per_image = g_key_file_get_uint64 (file, "sim", "writes-per-image", NULL);
-  return check_pools (settings, error);
+  if (!check_pools (settings, error))
+    return FALSE;
+  add_real_pools (settings);
+  return TRUE;
 }
 
 static gboolean

@@ -37,6 +37,16 @@ stm_driver_reap (StmDriver *self, GCancellable *cancellable, GError **error)
   return STM_DRIVER_GET_IFACE (self)->reap (self, cancellable, error);
 }
 
+char *
+stm_driver_find_real_path (StmDriver *self, const char *path)
+{
+  g_return_val_if_fail (STM_IS_DRIVER (self) && path != NULL, NULL);
+
+  StmDriverInterface *iface = STM_DRIVER_GET_IFACE (self);
+
+  return iface->find_real_path != NULL ? iface->find_real_path (self, path) : g_strdup (path);
+}
+
 GPtrArray *
 stm_driver_walk_chain (StmDriver *self, const StmChainRequest *request, GCancellable *cancellable,
                        GError **error)

@@ -51,6 +51,12 @@ struct _StmDriverInterface
    * dead and reaped. Called once, before anything else looks at an image. */
   gboolean (*reap) (StmDriver *self, GCancellable *cancellable, GError **error);
 
+  /* The path by which records know the file that `path`, a plain one, names: with all links
+   * followed where a file is there, else with those of its directory; a copy where neither is,
+   * where what is there can be no image, and of a device. Opens nothing, allows nothing. May be
+   * left out by a driver whose files have no links. */
+  char *(*find_real_path) (StmDriver *self, const char *path);
+
   /* The images of a chain, active first, by our own reading of the headers; paths canonical, target
    * and backing set, indexes 1, 2, 3 …; origin DISK for the first and BACKING below. Changes
    * nothing. NOT_FOUND, CHAIN_BROKEN, NOT_ALLOWED, TOO_MANY … */
@@ -125,6 +131,7 @@ gboolean stm_driver_remove_marks (StmDriver *self, const StmStep *const *steps, 
 const char *stm_driver_get_name (StmDriver *self);
 char *stm_driver_get_version (StmDriver *self, GError **error);
 gboolean stm_driver_reap (StmDriver *self, GCancellable *cancellable, GError **error);
+char *stm_driver_find_real_path (StmDriver *self, const char *path);
 GPtrArray *stm_driver_walk_chain (StmDriver *self, const StmChainRequest *request,
                                   GCancellable *cancellable, GError **error);
 StmSurvey *stm_driver_survey (StmDriver *self, const StmSurveyRequest *request,

@@ -57,13 +57,13 @@ path_of (const StmXmlDisk *disk)
 }
 
 static void
-view_definition (GArray *views, const StmDomainXml *definition)
+view_definition (const StmRedefinition *self, GArray *views, const StmDomainXml *definition)
 {
   for (guint i = 0; i < definition->disks->len; i++)
     {
       const StmXmlDisk *disk = definition->disks->pdata[i];
       View view = { .target = disk->target,
-                    .path = path_of (disk),
+                    .path = stm_spellings_get (self->spellings, path_of (disk)),
                     .format = disk->format,
                     .is_excluded = disk->is_excluded || disk->is_read_only || disk->is_transient,
                     .is_empty = disk->kind == STM_SOURCE_NONE,
@@ -114,7 +114,7 @@ view_machine (const StmRedefinition *self, const StmRedefined *redefined)
   const StmNestedDomain *given = redefined->document->domain;
 
   if (given != NULL && given->view != NULL)
-    view_definition (views, given->view);
+    view_definition (self, views, given->view);
   else if (redefined->existing != NULL)
     view_record (views, redefined->existing);
   else
@@ -126,9 +126,12 @@ view_machine (const StmRedefinition *self, const StmRedefined *redefined)
 /* --- what is written of each --- */
 
 static gboolean
-is_named (const View *view, const char *name)
+is_named (const Alignment *self, guint place, const char *name)
 {
-  return strcmp (view->target, name) == 0 || g_strcmp0 (view->path, name) == 0;
+  const View *view = &g_array_index (self->views, View, place);
+
+  return strcmp (view->target, name) == 0
+         || g_strcmp0 (view->path, stm_spellings_get (self->redefinition->spellings, name)) == 0;
 }
 
 /* Mostly the disks are listed in the order of the machine. */
@@ -137,10 +140,10 @@ find_view (const Alignment *self, const StmDocumentDisk *disk, guint guess)
 {
   const char *name = disk->name;
 
-  if (guess < self->views->len && is_named (&g_array_index (self->views, View, guess), name))
+  if (guess < self->views->len && is_named (self, guess, name))
     return guess;
   for (guint i = 0; i < self->views->len; i++)
-    if (is_named (&g_array_index (self->views, View, i), name))
+    if (is_named (self, i, name))
       return i;
   /* Perhaps by the path of its image of today. */
   name = stm_moment_document_target (self->redefined->document, disk, self->redefinition->domain);
@@ -292,7 +295,7 @@ choose_overlay (const Alignment *self, const View *view, const StmDocumentDisk *
   const StmMomentDisk *recorded = view->recorded;
 
   if (written != NULL && written->file != NULL)
-    return written->file;
+    return stm_spellings_get (self->redefinition->spellings, written->file);
   if (recorded == NULL && view->path != NULL)
     recorded = find_recorded (self, view->target, STM_MODE_EXTERNAL, view->path);
 

@@ -27,6 +27,57 @@ typedef struct
   GCancellable *cancellable;
 } Look;
 
+/* --- what the documents name --- */
+
+/* A disk goes by its target, or by the path of its image. */
+static void
+list_written (StmRedefinition *self, const StmModel *model, const char *domain_id,
+              const StmMomentDocument *document)
+{
+  for (guint i = 0; document->disks != NULL && i < document->disks->len; i++)
+    {
+      const StmDocumentDisk *disk = document->disks->pdata[i];
+
+      stm_spellings_add (self->spellings, model, domain_id, disk->file);
+      if (*disk->name == '/')
+        stm_spellings_add (self->spellings, model, domain_id, disk->name);
+    }
+}
+
+static void
+list_defined (StmRedefinition *self, const StmModel *model, const char *domain_id,
+              const StmDomainXml *view)
+{
+  for (guint i = 0; i < view->disks->len; i++)
+    {
+      const StmXmlDisk *disk = view->disks->pdata[i];
+
+      for (guint j = 0; j < disk->declared->len; j++)
+        stm_spellings_add (self->spellings, model, domain_id,
+                           ((StmXmlImage *) disk->declared->pdata[j])->path);
+    }
+}
+
+StmSpellings *
+stm_redefinition_list_paths (StmRedefinition *self, const StmModel *model, const char *domain_id)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < self->documents->len; i++)
+    {
+      const StmRedefined *redefined = self->documents->pdata[i];
+      const StmNestedDomain *nested = redefined->document->domain;
+
+      list_written (self, model, domain_id, redefined->document);
+      /* Documents share their definitions. */
+      if (nested != NULL && nested->view != NULL
+          && g_hash_table_add (seen, (gpointer) nested->view))
+        list_defined (self, model, domain_id, nested->view);
+    }
+
+  return self->spellings;
+}
+
 /* --- what must be looked at --- */
 
 /* An overlay on record tells what it stands on. */
@@ -164,8 +215,14 @@ approve_declared (Look *self, const StmRedefinedDisk *disk, GError **error)
   const GPtrArray *images = disk->declared->declared;
 
   for (guint i = 1; i < images->len; i++)
-    if (!approve (self, ((StmXmlImage *) images->pdata[i])->path, error))
-      return FALSE;
+    {
+      const char *path = ((StmXmlImage *) images->pdata[i])->path;
+
+      /* The word holds for the file, by whichever link it was given. */
+      if (!approve (self, path, error)
+          || !approve (self, stm_spellings_get_real (self->redefinition->spellings, path), error))
+        return FALSE;
+    }
 
   return TRUE;
 }
@@ -284,6 +341,19 @@ ends_call (const GError *problem)
          || g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
 }
 
+/* By whichever link it is named. */
+static gboolean
+is_looked_at (StmRedefinition *self, const char *path)
+{
+  const char *real = stm_spellings_get_real (self->spellings, path);
+  const StmLookedImage *looked = g_hash_table_lookup (self->looked, real);
+
+  if (looked != NULL && looked->image != NULL && real != path)
+    keep_looked (self, path, looked->image, NULL);
+
+  return g_hash_table_contains (self->looked, path);
+}
+
 /* FALSE only when the call has to end. */
 static gboolean
 look_at (const Look *self, const StmRedefinedDisk *disk, GError **error)
@@ -293,7 +363,7 @@ look_at (const Look *self, const StmRedefinedDisk *disk, GError **error)
   g_autoptr (GPtrArray) chain = NULL;
 
   /* An image above it was looked at. */
-  if (g_hash_table_contains (redefinition->looked, disk->unknown))
+  if (is_looked_at (redefinition, disk->unknown))
     return TRUE;
   chain = walk (self, disk, &problem);
   if (chain == NULL)

@@ -52,6 +52,7 @@ struct _StmRedefinition
   gboolean sets_current;
   gboolean validates;
 
+  StmSpellings *spellings; /* of the paths that documents give */
   StmMomentReader *reader; /* of documents that come without one; NULL until then */
   GPtrArray *documents;    /* StmRedefined */
   GHashTable *by_name;     /* name -> StmRedefined */

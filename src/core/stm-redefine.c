@@ -52,6 +52,7 @@ stm_redefinition_new (const StmRedefineRequest *request)
   self->current = g_strdup (request->current);
   self->sets_current = request->sets_current;
   self->validates = request->validates;
+  self->spellings = stm_spellings_new ();
   self->documents = g_ptr_array_new_with_free_func (free_redefined);
   self->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   self->texts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
@@ -71,6 +72,7 @@ stm_redefinition_free (StmRedefinition *self)
     return;
 
   g_clear_pointer (&self->reader, stm_moment_reader_free);
+  g_clear_pointer (&self->spellings, stm_spellings_free);
   g_hash_table_unref (self->by_name);
   g_hash_table_unref (self->unknown);
   g_ptr_array_unref (self->documents);

@@ -1,9 +1,10 @@
 /* StmRedefinition: records of moments from libvirt's documents, all documents of a call as one
  * change of the model.
  *
- * Its acts, in this order: filled (one thread), prepared (main loop), perhaps looked (worker),
- * planned (main loop). Between preparing and planning nothing of the domain changes but the health
- * of its moments: the operation is at the head of its queue. No image is changed.
+ * Its acts, in this order: filled (one thread), its paths listed (main loop) and perhaps resolved
+ * (worker), prepared (main loop), perhaps looked (worker), planned (main loop). Between preparing
+ * and planning nothing of the domain changes but the health of its moments: the operation is at the
+ * head of its queue. No image is changed.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -12,6 +13,7 @@
 #include "stm-driver.h"
 #include "stm-moment-xml.h"
 #include "stm-planner.h"
+#include "stm-spellings.h"
 
 typedef struct _StmRedefinition StmRedefinition;
 
@@ -26,6 +28,11 @@ gboolean stm_redefinition_add (StmRedefinition *self, const char *text, GError *
 /* The same with a reader that has seen the documents of other calls. */
 gboolean stm_redefinition_add_with (StmRedefinition *self, StmMomentReader *reader,
                                     const char *text, GError **error);
+
+/* The paths of the documents that are not on record, to be resolved by the caller; borrowed. As
+ * they were given where nobody resolves them. */
+StmSpellings *
+stm_redefinition_list_paths (StmRedefinition *self, const StmModel *model, const char *domain_id);
 
 /* --- prepared --- */
 

@@ -1,5 +1,6 @@
-/* What an errand takes in before it looks at the service and its images: what the client sent, and
- * texts of the store. Main loop but for the reading, which is on a worker.
+/* What an errand takes in before it looks at the service and its images: what the client sent, by
+ * which paths records know the files that it named, and texts of the store. Main loop but for the
+ * reading and for the following of links, which are on a worker.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -8,10 +9,13 @@
 #include "stemma-error.h"
 
 static void
-on_read (gpointer data)
+on_taken (gpointer data)
 {
   StmErrand *self = data;
 
+  /* Perhaps after the last worker is gone. */
+  if (self->error == NULL && g_cancellable_is_cancelled (stm_job_get_cancellable (self->job)))
+    self->error = g_error_new (STEMMA_ERROR, STEMMA_ERROR_CANCELLED, "the operation was cancelled");
   if (self->error == NULL)
     self->next (self);
   else
@@ -40,10 +44,37 @@ stm_errand_take_in (StmErrand *self, StmErrandNext next)
   if (class->reads_little != NULL && class->reads_little (self->op))
     {
       class->read_little (self->op, self->tools->reader, &self->error);
-      on_read (self);
+      on_taken (self);
       return;
     }
-  stm_workers_run (self->tools->workers, work_read, on_read, self);
+  stm_workers_run (self->tools->workers, work_read, on_taken, self);
+}
+
+static void
+work_spell (gpointer data)
+{
+  StmErrand *self = data;
+
+  stm_spellings_resolve (self->spellings, self->tools->driver, self->policy,
+                         stm_job_get_cancellable (self->job), &self->error);
+}
+
+void
+stm_errand_spell_paths (StmErrand *self, StmErrandNext next)
+{
+  StmOpClass *class = STM_OP_GET_CLASS (self->op);
+
+  self->spellings = class->list_paths != NULL
+                        ? class->list_paths (self->op, stm_errand_get_model (self))
+                        : NULL;
+  if (self->spellings == NULL || !stm_spellings_is_due (self->spellings))
+    {
+      next (self);
+      return;
+    }
+  self->next = next;
+  stm_errand_make_policy (self);
+  stm_workers_run (self->tools->workers, work_spell, on_taken, self);
 }
 
 static void fetch_next (StmErrand *self);

@@ -27,6 +27,7 @@ struct _StmErrand
   guint64 seen_generation;
 
   GPtrArray *wanted_texts; /* hashes, still to be fetched */
+  StmSpellings *spellings; /* of the operation, while they are being resolved */
   GPtrArray *images;
   StmPathPolicy *policy;
   StmSurvey *survey;
@@ -36,8 +37,8 @@ struct _StmErrand
   GError *error;   /* of the act that just ended */
   GError *failure; /* why the operation is being taken back */
   gboolean can_take_back;
-  StmErrandNext next; /* after what is under way: reading, fetching texts, the record of what was
-                       * seen */
+  StmErrandNext next; /* after what is under way: reading, resolving paths, fetching texts, the
+                       * record of what was seen */
 };
 
 /* stm-errand.c */
@@ -52,9 +53,14 @@ void stm_errand_leave_unsettled (StmErrand *self, const GError *why);
 /* Records what the last survey shows of the moments' health, and goes on. */
 void stm_errand_note_health (StmErrand *self, StmErrandNext next);
 
+/* The policy names all images of the domain: it is made only for those who look at files. */
+void stm_errand_make_policy (StmErrand *self);
+
 /* stm-errand-intake.c */
 /* Takes in what the client sent, and goes on. */
 void stm_errand_take_in (StmErrand *self, StmErrandNext next);
+/* Has the paths resolved that the client gave, and goes on. */
+void stm_errand_spell_paths (StmErrand *self, StmErrandNext next);
 /* Fetches the texts of the store that the operation needs, and goes on. */
 void stm_errand_fetch_texts (StmErrand *self, StmErrandNext next);
 

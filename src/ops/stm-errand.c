@@ -244,7 +244,14 @@ has_to_look (const StmErrand *self)
   return class->look != NULL && (class->needs_look == NULL || class->needs_look (self->op));
 }
 
-/* The policy names all images of the domain: it is made only for those who look at files. */
+void
+stm_errand_make_policy (StmErrand *self)
+{
+  if (self->policy == NULL)
+    self->policy = stm_model_path_policy (stm_errand_get_model (self),
+                                          stm_job_get_domain_id (self->job), self->tools->pools);
+}
+
 static void
 look (StmErrand *self)
 {
@@ -256,9 +263,7 @@ look (StmErrand *self)
       on_looked (self);
       return;
     }
-  if (self->policy == NULL)
-    self->policy = stm_model_path_policy (model, stm_job_get_domain_id (self->job),
-                                          self->tools->pools);
+  stm_errand_make_policy (self);
   stm_workers_run (self->tools->workers, work_look, on_looked, self);
 }
 
@@ -270,6 +275,12 @@ prepare (StmErrand *self)
     stm_errand_fetch_texts (self, look);
   else
     stm_errand_end_refused (self);
+}
+
+static void
+spell (StmErrand *self)
+{
+  stm_errand_spell_paths (self, prepare);
 }
 
 gboolean
@@ -290,7 +301,7 @@ stm_errand_start (StmErrand *self)
   if (self->is_settling)
     stm_errand_start_settling (self);
   else
-    stm_errand_take_in (self, prepare);
+    stm_errand_take_in (self, spell);
 }
 
 static StmErrand *

@@ -26,15 +26,48 @@ struct _StmOpImages
 
   const Planners *planners;
   gpointer request;
+  StmSpellings *spellings; /* of the files that overlays are to be; NULL until they are listed */
 };
 
 G_DEFINE_FINAL_TYPE (StmOpImages, stm_op_images, STM_TYPE_OP)
+
+static StmSpellings *
+list_paths (StmOp *op, const StmModel *model)
+{
+  StmOpImages *self = STM_OP_IMAGES (op);
+  const StmCreateRequest *request = self->request;
+
+  if (self->planners->operation != STM_OPERATION_CREATE || request->n_choices == 0)
+    return NULL;
+  if (self->spellings == NULL)
+    self->spellings = stm_spellings_new ();
+  for (gsize i = 0; i < request->n_choices; i++)
+    stm_spellings_add (self->spellings, model, stm_op_get_domain_id (op), request->choices[i].file);
+  return self->spellings;
+}
+
+static void
+take_paths (StmOpImages *self)
+{
+  const StmCreateRequest *request = self->request;
+
+  for (gsize i = 0; i < request->n_choices; i++)
+    {
+      StmDiskChoice *choice = (StmDiskChoice *) &request->choices[i];
+      char *real = g_strdup (stm_spellings_get (self->spellings, choice->file));
+
+      g_free ((char *) choice->file);
+      choice->file = real;
+    }
+}
 
 static gboolean
 prepare (StmOp *op, const StmModel *model, GPtrArray **out_images, GError **error)
 {
   StmOpImages *self = STM_OP_IMAGES (op);
 
+  if (self->spellings != NULL)
+    take_paths (self);
   *out_images = self->planners->prepare (model, stm_op_get_domain_id (op), self->request, error);
   return *out_images != NULL;
 }
@@ -66,6 +99,7 @@ stm_op_images_finalize (GObject *object)
   StmOpImages *self = STM_OP_IMAGES (object);
 
   self->planners->free_request (self->request);
+  stm_spellings_free (self->spellings);
   G_OBJECT_CLASS (stm_op_images_parent_class)->finalize (object);
 }
 
@@ -73,6 +107,7 @@ static void
 stm_op_images_class_init (StmOpImagesClass *class)
 {
   G_OBJECT_CLASS (class)->finalize = stm_op_images_finalize;
+  STM_OP_CLASS (class)->list_paths = list_paths;
   STM_OP_CLASS (class)->prepare = prepare;
   STM_OP_CLASS (class)->plan = plan;
 }

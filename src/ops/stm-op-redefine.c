@@ -103,6 +103,13 @@ reads_little (StmOp *op)
   return self->documents != NULL && length <= LITTLE;
 }
 
+static StmSpellings *
+list_paths (StmOp *op, const StmModel *model)
+{
+  return stm_redefinition_list_paths (STM_OP_REDEFINE (op)->redefinition, model,
+                                      stm_op_get_domain_id (op));
+}
+
 static gboolean
 prepare (StmOp *op, const StmModel *model, GPtrArray **out_images, GError **error)
 {
@@ -202,6 +209,7 @@ stm_op_redefine_class_init (StmOpRedefineClass *class)
   STM_OP_CLASS (class)->read = read_documents;
   STM_OP_CLASS (class)->reads_little = reads_little;
   STM_OP_CLASS (class)->read_little = read_little;
+  STM_OP_CLASS (class)->list_paths = list_paths;
   STM_OP_CLASS (class)->prepare = prepare;
   STM_OP_CLASS (class)->list_texts = list_texts;
   STM_OP_CLASS (class)->take_text = take_text;

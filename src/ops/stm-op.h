@@ -10,6 +10,7 @@
 #include "stm-driver.h"
 #include "stm-moment-xml.h"
 #include "stm-planner.h"
+#include "stm-spellings.h"
 
 #include <gio/gio.h>
 
@@ -27,6 +28,10 @@ struct _StmOpClass
   gboolean (*reads_little) (StmOp *self);
   /* Main loop, for those that may read little: the same as read, with the main loop's reader. */
   gboolean (*read_little) (StmOp *self, StmMomentReader *reader, GError **error);
+  /* Main loop, optional, before prepare: the paths that the client gave, NULL for none. They are
+   * resolved, on a worker, when that is due; those that the operation uses are the resolved ones.
+   */
+  StmSpellings *(*list_paths) (StmOp *self, const StmModel *model);
   /* Main loop, at the head of the queue: refuse early, and say which images to look at (NULL in
    * *out_images: none). */
   gboolean (*prepare) (StmOp *self, const StmModel *model, GPtrArray **out_images, GError **error);

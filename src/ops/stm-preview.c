@@ -5,6 +5,7 @@
  */
 #include "stm-preview.h"
 
+#include "stemma-error.h"
 #include "stm-id.h"
 
 typedef struct
@@ -14,6 +15,9 @@ typedef struct
   const StmModel *model;
   StmDriver *driver;
   GStrv pools;
+  StmWorkers *workers;
+  GCancellable *closing;   /* cancelled before the workers go */
+  StmSpellings *spellings; /* of the operation */
   GPtrArray *images;
   StmPathPolicy *policy;
   StmSurvey *survey;
@@ -26,6 +30,7 @@ preview_free (Preview *preview)
   g_object_unref (preview->task);
   g_object_unref (preview->op);
   g_object_unref (preview->driver);
+  g_object_unref (preview->closing);
   g_strfreev (preview->pools);
   g_clear_pointer (&preview->images, g_ptr_array_unref);
   g_clear_pointer (&preview->policy, stm_path_policy_unref);
@@ -44,7 +49,8 @@ work (gpointer data)
     return;
   request.images = (const StmImage *const *) preview->images->pdata;
   request.n_images = preview->images->len;
-  preview->survey = stm_driver_survey (preview->driver, &request, NULL, &preview->error);
+  preview->survey = stm_driver_survey (preview->driver, &request, preview->closing,
+                                       &preview->error);
 }
 
 static void
@@ -71,9 +77,50 @@ done (gpointer data)
   preview_free (preview);
 }
 
+static void
+prepare (gpointer data)
+{
+  Preview *preview = data;
+
+  if (preview->error == NULL && g_cancellable_is_cancelled (preview->closing))
+    preview->error = g_error_new (STEMMA_ERROR, STEMMA_ERROR_CANCELLED, "the service ends");
+  if (preview->error == NULL
+      && STM_OP_GET_CLASS (preview->op)
+             ->prepare (preview->op, preview->model, &preview->images, &preview->error))
+    {
+      stm_workers_run (preview->workers, work, done, preview);
+      return;
+    }
+  g_task_return_error (preview->task, g_steal_pointer (&preview->error));
+  preview_free (preview);
+}
+
+static void
+work_spell (gpointer data)
+{
+  Preview *preview = data;
+
+  stm_spellings_resolve (preview->spellings, preview->driver, preview->policy, preview->closing,
+                         &preview->error);
+}
+
+static void
+begin (Preview *preview)
+{
+  StmOpClass *class = STM_OP_GET_CLASS (preview->op);
+
+  preview->spellings = class->list_paths != NULL ? class->list_paths (preview->op, preview->model)
+                                                 : NULL;
+  if (preview->spellings != NULL && stm_spellings_is_due (preview->spellings))
+    stm_workers_run (preview->workers, work_spell, prepare, preview);
+  else
+    prepare (preview);
+}
+
 void
 stm_preview_async (StmOp *op, const StmModel *model, StmDriver *driver, StmWorkers *workers,
-                   const char *const *pools, GAsyncReadyCallback callback, gpointer user_data)
+                   GCancellable *closing, const char *const *pools, GAsyncReadyCallback callback,
+                   gpointer user_data)
 {
   Preview *preview = g_new0 (Preview, 1);
 
@@ -82,14 +129,10 @@ stm_preview_async (StmOp *op, const StmModel *model, StmDriver *driver, StmWorke
   preview->model = model;
   preview->driver = g_object_ref (driver);
   preview->pools = g_strdupv ((GStrv) pools);
-  if (!STM_OP_GET_CLASS (op)->prepare (op, model, &preview->images, &preview->error))
-    {
-      g_task_return_error (preview->task, g_steal_pointer (&preview->error));
-      preview_free (preview);
-      return;
-    }
+  preview->workers = workers;
+  preview->closing = g_object_ref (closing);
   preview->policy = stm_model_path_policy (model, stm_op_get_domain_id (op), pools);
-  stm_workers_run (workers, work, done, preview);
+  begin (preview);
 }
 
 StmPlan *

@@ -9,6 +9,8 @@
 #include "stm-op.h"
 #include "stm-workers.h"
 
+/* `closing` is to be cancelled before the workers go. */
 void stm_preview_async (StmOp *op, const StmModel *model, StmDriver *driver, StmWorkers *workers,
-                        const char *const *pools, GAsyncReadyCallback callback, gpointer user_data);
+                        GCancellable *closing, const char *const *pools,
+                        GAsyncReadyCallback callback, gpointer user_data);
 StmPlan *stm_preview_finish (GAsyncResult *result, GError **error);

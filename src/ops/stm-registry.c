@@ -29,6 +29,7 @@ struct _StmRegistry
   StmStore *store;
   StmLedger *ledger;
   StmWorkers *workers;
+  GCancellable *closing; /* cancelled before the workers go */
   StmJobNumbers *numbers;
   StmJobRunner *runner;
   StmInspector *inspector;
@@ -194,7 +195,7 @@ stm_registry_plan_async (StmRegistry *self, StmOp *op, GAsyncReadyCallback callb
       return;
     }
   self->n_previews++;
-  stm_preview_async (op, stm_registry_get_model (self), self->driver, self->workers,
+  stm_preview_async (op, stm_registry_get_model (self), self->driver, self->workers, self->closing,
                      (const char *const *) self->pools, on_previewed, g_steal_pointer (&task));
 }
 
@@ -405,6 +406,7 @@ stm_registry_close_sync (StmRegistry *self)
       g_cancellable_cancel (stm_job_get_cancellable (job));
     }
   stm_job_runner_interrupt (self->runner);
+  g_cancellable_cancel (self->closing);
   g_clear_pointer (&self->workers, stm_workers_free);
   stm_store_close_sync (self->store);
 }
@@ -420,6 +422,7 @@ stm_registry_finalize (GObject *object)
   g_clear_pointer (&self->workers, stm_workers_free);
   g_clear_object (&self->ledger);
   g_clear_object (&self->store);
+  g_clear_object (&self->closing);
   g_clear_object (&self->driver);
   g_clear_pointer (&self->pools, g_strfreev);
   g_free (self->health);
@@ -447,4 +450,5 @@ static void
 stm_registry_init (StmRegistry *self)
 {
   self->workers = stm_workers_new ();
+  self->closing = g_cancellable_new ();
 }

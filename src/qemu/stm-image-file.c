@@ -381,6 +381,33 @@ find_real_path (const char *as_opened, const char *path, GError **error)
   return read_real_path (place_fd, path, error);
 }
 
+/* The name in the real path of its directory; NULL when that is not there. */
+static char *
+find_real_place (const char *path)
+{
+  g_autofree char *directory = g_path_get_dirname (path);
+  g_auto (StmOwnedFd) place_fd = open (directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  g_autofree char *real = place_fd >= 0 ? read_real_path (place_fd, directory, NULL) : NULL;
+
+  return real != NULL ? g_build_filename (real, stm_image_place_name (path), NULL) : NULL;
+}
+
+char *
+stm_image_file_spell (const char *path)
+{
+  g_return_val_if_fail (path != NULL, NULL);
+
+  if (is_device_path (path) || !stm_path_is_plain (path, NULL))
+    return g_strdup (path);
+
+  char *real = find_real_path (path, path, NULL);
+
+  if (real == NULL)
+    real = find_real_place (path);
+
+  return real != NULL ? real : g_strdup (path);
+}
+
 char *
 stm_image_file_canonicalise (const char *path, GError **error)
 {

@@ -68,6 +68,11 @@ char *stm_image_file_canonicalise (const char *path, GError **error);
  * stm_path_resolve(). */
 char *stm_image_file_resolve (const char *image, const char *reference, GError **error);
 
+/* The canonical form of a path that need not be one of an image that is there: its real path where
+ * a file is, else its name in the real path of its directory, else the path as it is. Opens
+ * nothing, allows nothing. */
+char *stm_image_file_spell (const char *path);
+
 /* Virtual size of a raw image: of the file, in whole sectors as QEMU has it, or of the block
  * device. */
 gboolean stm_image_file_get_size (int fd, const char *path, guint64 *out_size, GError **error);

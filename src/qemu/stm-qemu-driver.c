@@ -12,6 +12,7 @@
 #include "stm-chain-walk.h"
 #include "stm-endpoint-keeper.h"
 #include "stm-endpoint-record.h"
+#include "stm-image-file.h"
 #include "stm-image-remove.h"
 #include "stm-image-repair.h"
 #include "stm-image-survey.h"
@@ -110,6 +111,12 @@ reap (StmDriver *driver, GCancellable *cancellable, GError **error)
                                          error);
 }
 
+static char *
+find_real_path (StmDriver *driver, const char *path)
+{
+  return stm_image_file_spell (path);
+}
+
 static GPtrArray *
 walk_chain (StmDriver *driver, const StmChainRequest *request, GCancellable *cancellable,
             GError **error)
@@ -203,6 +210,7 @@ stm_qemu_driver_iface_init (StmDriverInterface *iface)
   iface->get_name = get_name;
   iface->get_version = get_version;
   iface->reap = reap;
+  iface->find_real_path = find_real_path;
   iface->walk_chain = walk_chain;
   iface->survey = survey;
   iface->make_overlays = make_overlays;

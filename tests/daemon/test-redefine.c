@@ -7,7 +7,9 @@
 #include "redefine-calls.h"
 #include "stemma-error.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const one_image[] = { "a.qcow2", NULL };
 
@@ -330,6 +332,47 @@ test_rename (Service *service, gconstpointer unused)
   redefine_assert_string (service, b, "Snapshot", "Parent", first);
 }
 
+/* images -> pool, which stemma.conf names by the link: an image there has one record, whichever way
+ * it is spelled. */
+static void
+test_linked_pool (Service *service, gconstpointer unused)
+{
+  g_autofree char *pool = service_image_path (service, "pool");
+  g_autofree char *link = service_image_path (service, "images");
+  g_autofree char *config = service_image_path (service, "stemma.conf");
+  g_autofree char *spelled = g_build_filename (link, "new.qcow2", NULL);
+  g_autofree char *real = g_build_filename (pool, "new.qcow2", NULL);
+  g_autofree char *document = NULL;
+  g_autofree char *domain = NULL;
+  g_autofree char *snapshot = NULL;
+  g_autofree char *text = NULL;
+  g_autofree char *printed = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  g_autoptr (GError) error = NULL;
+
+  service_stop (service);
+  g_assert_cmpint (g_mkdir (pool, 0755), ==, 0);
+  g_assert_cmpint (symlink (pool, link), ==, 0);
+  g_assert_true (g_file_get_contents (config, &text, NULL, NULL));
+  document = g_strdup_printf ("%s[paths]\npools=%s\n", text, link);
+  g_assert_true (g_file_set_contents (config, document, -1, NULL));
+  service_start (service, SERVICE_SYSTEM);
+
+  domain = redefine_set_up (service);
+  g_free (document);
+  document = g_strdup_printf ("<domainsnapshot><name>s</name><disks><disk name='vda' snapshot="
+                              "'external'><source file='%s'/></disk></disks></domainsnapshot>",
+                              spelled);
+  snapshot = service_call_well (service, domain, "Snapshots", "CreateXML",
+                                g_variant_new_parsed ("(%s, {'wait': <true>})", document));
+  reply = service_call (service, snapshot, "Snapshot", "GetXML",
+                        g_variant_new_parsed ("(@a{sv} {},)"), &error);
+  g_assert_no_error (error);
+  g_variant_get (reply, "(s)", &printed);
+  g_assert_nonnull (strstr (printed, real));
+  g_assert_null (strstr (printed, spelled));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -351,6 +394,7 @@ main (int argc, char **argv)
   TEST ("checkpoints-are-redefined-alike", test_checkpoints);
   TEST ("what-comes-out-goes-in-again", test_documents);
   TEST ("a-snapshot-is-created-from-a-document", test_create_xml);
+  TEST ("a-pool-named-by-a-link-is-where-it-leads", test_linked_pool);
   TEST ("a-name-changes-and-nothing-else", test_rename);
 #undef TEST
   return g_test_run ();
