@@ -5,38 +5,49 @@
 #include "stm-cli-exit.h"
 #include "stm-cli-json.h"
 #include "stm-cli-nouns.h"
+#include "stm-cli-object.h"
 #include "stm-cli-output.h"
 #include "stm-cli-wait.h"
 
+/* "retry, abandon"; NULL when there is nothing to choose. */
 static char *
 choices_text (GVariant *finding)
 {
   g_autofree const char **choices = NULL;
 
-  if (!g_variant_lookup (finding, "choices", "^a&s", &choices))
-    return g_strdup ("-");
-  return *choices != NULL ? g_strjoinv (", ", (char **) choices) : g_strdup ("-");
+  if (!g_variant_lookup (finding, "choices", "^a&s", &choices) || *choices == NULL)
+    return NULL;
+  return g_strjoinv (", ", (char **) choices);
 }
 
 static void
-print_findings (GVariant *findings)
+print_finding (StemmaClient *client, GHashTable *names, GVariant *finding)
 {
+  g_autofree char *title = stm_cli_object_title (names, client,
+                                                 stm_cli_get_string (finding, "object"));
+  g_autofree char *head = g_strdup_printf ("%s  %s  %s", stm_cli_get_string (finding, "id"),
+                                           stm_cli_get_string (finding, "kind"), title);
+  g_autofree char *shown = stm_cli_escape (head);
+  g_autofree char *text = stm_cli_escape (stm_cli_get_string (finding, "text"));
+  g_autofree char *joined = choices_text (finding);
+  g_autofree char *choices = joined != NULL ? stm_cli_escape (joined) : NULL;
+
+  stm_cli_print_line ("%s", shown);
+  stm_cli_print_line ("  %s", text);
+  if (choices != NULL)
+    stm_cli_print_line ("  resolve by: %s", choices);
+}
+
+static void
+print_findings (StemmaClient *client, GVariant *findings)
+{
+  g_autoptr (GHashTable) names = stm_cli_object_names_new ();
   GVariantIter iter;
   GVariant *finding = NULL;
 
   g_variant_iter_init (&iter, findings);
   while (g_variant_iter_loop (&iter, "@a{sv}", &finding))
-    {
-      g_autofree char *id = stm_cli_escape (stm_cli_get_string (finding, "id"));
-      g_autofree char *kind = stm_cli_escape (stm_cli_get_string (finding, "kind"));
-      g_autofree char *text = stm_cli_escape (stm_cli_get_string (finding, "text"));
-      g_autofree char *joined = choices_text (finding);
-      g_autofree char *choices = stm_cli_escape (joined);
-
-      stm_cli_print_line ("%s  %s", id, kind);
-      stm_cli_print_line ("  %s", text);
-      stm_cli_print_line ("  choices: %s", choices);
-    }
+    print_finding (client, names, finding);
 }
 
 static gboolean
@@ -62,7 +73,7 @@ run_check (StmCliCall *call, GError **error)
       stm_cli_json_print (builder);
     }
   else if (g_variant_n_children (findings) > 0)
-    print_findings (findings);
+    print_findings (client, findings);
   else if (!call->settings->quiet)
     stm_cli_print_line ("Records and images agree");
   if (g_variant_n_children (findings) > 0)

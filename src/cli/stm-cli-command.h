@@ -35,7 +35,7 @@ typedef struct
 {
   const char *noun; /* NULL: the verb stands alone */
   const char *verb;
-  /* "VM [SNAPSHOT...]". The words are VM, SNAPSHOT, CHECKPOINT, TARGET, JOB, FINDING, FILE, which
+  /* "VM [SNAPSHOT...]". The words VM, SNAPSHOT, CHECKPOINT, TARGET, JOB, FINDING, CHOICE and FILE
    * are completed; others stand for text. */
   const char *arguments;
   const char *summary;

@@ -5,6 +5,7 @@
 #include "stemma-error.h"
 #include "stm-cli-json.h"
 #include "stm-cli-nouns.h"
+#include "stm-cli-object.h"
 #include "stm-cli-output.h"
 #include "stm-cli-wait.h"
 
@@ -12,7 +13,7 @@
 #include <string.h>
 
 static const char *
-last_part_of (const char *path)
+number_of (const char *path)
 {
   return strrchr (path, '/') + 1;
 }
@@ -27,8 +28,8 @@ compare_numbers (gconstpointer left, gconstpointer right)
 
   g_variant_get_child (*(GVariant *const *) left, 0, "s", &a);
   g_variant_get_child (*(GVariant *const *) right, 0, "s", &b);
-  first = g_ascii_strtoull (last_part_of (a), NULL, 10);
-  second = g_ascii_strtoull (last_part_of (b), NULL, 10);
+  first = g_ascii_strtoull (number_of (a), NULL, 10);
+  second = g_ascii_strtoull (number_of (b), NULL, 10);
   return (first > second) - (first < second);
 }
 
@@ -60,43 +61,16 @@ read_jobs (StemmaClient *client, GError **error)
   return jobs;
 }
 
-/* The name of an object; its id when it went, which is all that is known of it then. */
+/* What it is about; the last of its objects is the one within the others. */
 static char *
-name_at (StemmaClient *client, const char *path)
-{
-  const char *interface = strstr (path, "/snapshots/") != NULL     ? "Snapshot"
-                          : strstr (path, "/checkpoints/") != NULL ? "Checkpoint"
-                                                                   : "Domain";
-  g_autoptr (GVariant)
-      properties = stemma_client_get_properties_sync (client, path, interface, NULL, NULL);
-
-  return g_strdup (properties != NULL ? stm_cli_get_string (properties, "Name")
-                                      : last_part_of (path));
-}
-
-/* "web/one": the domain and moment that it is about. `names` has what was asked for already, by
- * path: most jobs are about the same few objects. */
-static char *
-objects_text (StemmaClient *client, GHashTable *names, GVariant *job)
+object_text (StemmaClient *client, GHashTable *names, GVariant *job)
 {
   g_autofree const char **paths = NULL;
-  GString *text = g_string_new (NULL);
+  guint n_paths = 0;
 
-  g_variant_lookup (job, "Objects", "^a&o", &paths);
-  for (guint i = 0; paths != NULL && paths[i] != NULL; i++)
-    {
-      if (!g_hash_table_contains (names, paths[i]))
-        g_hash_table_insert (names, g_strdup (paths[i]), name_at (client, paths[i]));
-      g_string_append_printf (text, "%s%s", i > 0 ? "/" : "",
-                              (const char *) g_hash_table_lookup (names, paths[i]));
-    }
-  return g_string_free (text, FALSE);
-}
-
-static GHashTable *
-new_names (void)
-{
-  return g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (g_variant_lookup (job, "Objects", "^a&o", &paths))
+    n_paths = g_strv_length ((char **) paths);
+  return n_paths > 0 ? stm_cli_object_title (names, client, paths[n_paths - 1]) : NULL;
 }
 
 static char *
@@ -113,21 +87,21 @@ print_list (StemmaClient *client, GPtrArray *jobs)
 {
   g_autoptr (StmCliTable)
       table = stm_cli_table_new ("JOB", "OPERATION", "OBJECT", "STATE", "PROGRESS", "PHASE", NULL);
-  g_autoptr (GHashTable) names = new_names ();
+  g_autoptr (GHashTable) names = stm_cli_object_names_new ();
 
   for (guint i = 0; i < jobs->len; i++)
     {
       g_autofree const char *path = NULL;
       g_autoptr (GVariant) job = NULL;
-      g_autofree char *objects = NULL;
+      g_autofree char *object = NULL;
       g_autofree char *progress = NULL;
 
       g_variant_get (jobs->pdata[i], "{s@a{sv}}", &path, &job);
-      objects = objects_text (client, names, job);
+      object = object_text (client, names, job);
       progress = progress_text (job);
       stm_cli_table_add (
-          table, (const char *const[]){ last_part_of (path), stm_cli_get_string (job, "Operation"),
-                                        objects, stm_cli_get_string (job, "State"), progress,
+          table, (const char *const[]){ number_of (path), stm_cli_get_string (job, "Operation"),
+                                        object, stm_cli_get_string (job, "State"), progress,
                                         stm_cli_get_string (job, "Phase") });
     }
   stm_cli_table_print (table);
@@ -197,8 +171,7 @@ read_job (StmCliCall *call, const char *path, GError **error)
   if (g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND))
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND,
-                   "there is no job %s; an ended one is kept for some minutes",
-                   last_part_of (path));
+                   "there is no job %s; an ended one is kept for some minutes", number_of (path));
       stm_cli_call_note_listing (call, "job list", /* word= */ NULL);
       g_error_free (problem);
     }
@@ -221,17 +194,17 @@ print_bytes (GVariant *job)
 static void
 print_job (StemmaClient *client, const char *path, GVariant *job)
 {
-  g_autoptr (GHashTable) names = new_names ();
-  g_autofree char *objects = objects_text (client, names, job);
+  g_autoptr (GHashTable) names = stm_cli_object_names_new ();
+  g_autofree char *object = object_text (client, names, job);
   g_autofree char *progress = progress_text (job);
   guint64 start = stm_cli_get_number (job, "StartTime") / G_USEC_PER_SEC;
   g_autofree char *started = stm_cli_format_time (start);
   g_autofree char *uid = g_strdup_printf ("%" G_GUINT64_FORMAT,
                                           stm_cli_get_number (job, "StartedByUid"));
 
-  stm_cli_print_field ("Job:", last_part_of (path));
+  stm_cli_print_field ("Job:", number_of (path));
   stm_cli_print_field ("Operation:", stm_cli_get_string (job, "Operation"));
-  stm_cli_print_field ("Object:", objects);
+  stm_cli_print_field ("Object:", object != NULL ? object : "");
   stm_cli_print_field ("State:", stm_cli_get_string (job, "State"));
   stm_cli_print_field ("Phase:", stm_cli_get_string (job, "Phase"));
   stm_cli_print_field ("Progress:", progress != NULL ? progress : "");
@@ -273,7 +246,7 @@ run_wait (StmCliCall *call, GError **error)
   if (job == NULL || !stm_cli_follow (call, path, &outcome.result, error))
     return FALSE;
   outcome.job = g_strdup (path);
-  stm_cli_tell (call, path, last_part_of (path), &outcome, "Job %s succeeded", last_part_of (path));
+  stm_cli_tell (call, path, number_of (path), &outcome, "Job %s succeeded", number_of (path));
   return TRUE;
 }
 
@@ -291,8 +264,8 @@ run_cancel (StmCliCall *call, GError **error)
                                    /* reply_type= */ NULL, /* cancellable= */ NULL, error);
   if (reply == NULL)
     return FALSE;
-  stm_cli_tell (call, path, last_part_of (path), /* outcome= */ NULL, "Asked job %s to end",
-                last_part_of (path));
+  stm_cli_tell (call, path, number_of (path), /* outcome= */ NULL, "Asked job %s to end",
+                number_of (path));
   return TRUE;
 }
 

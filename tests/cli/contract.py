@@ -390,19 +390,6 @@ def test_names_like_options(where):
         assert names == ['one', 'two', '--', '--two'], names
 
 
-def test_findings(where):
-    with where.service():
-        with_two(where)
-        os.rename(where.path('web-vda.one'), where.path('gone'))
-        result = where.run('check')
-        assert result.status == 10 and 'image-missing' in result.out, result.out
-        assert "of disk 'vda' is not there any more" in result.out, result.out
-        rows = json.loads(where.run('check', '--json').out)
-        assert {'id', 'object', 'kind', 'text', 'choices'} <= set(rows[0]), rows
-        os.rename(where.path('gone'), where.path('web-vda.one'))
-        where.well('check')
-
-
 def test_document_of_a_machine(where):
     with where.service():
         where.machine('web', ['vda', 'vdb'])
@@ -523,7 +510,6 @@ TESTS = [
     ('/cli/monitor/json-lines', test_monitor_json),
     ('/cli/redefine/any-size-in-any-order', test_redefine_of_any_size),
     ('/cli/redefine/what-is-no-document', test_redefine_of_what_is_no_document),
-    ('/cli/check/findings-are-a-status', test_findings),
     ('/cli/show/document-with-the-present-sources', test_document_of_a_machine),
     ('/cli/create/document-stands-alone', test_choices_beside_a_document),
     ('/cli/help/lists-no-option-that-is-always-refused', test_help_lists_what_works),

@@ -1,12 +1,14 @@
 #!/usr/bin/env -S python3 -B
 """What a person at the terminal reads and may type: hints in the words of this program, names of
-objects, numbers that make sense, sentences of plans.
+objects, numbers that make sense, sentences of plans and findings.
 
 SPDX-License-Identifier: LGPL-2.1-or-later
 """
 
 import json
 import os
+import re
+import subprocess
 import sys
 
 import stage
@@ -130,6 +132,34 @@ def test_objects_of_jobs(where):
         assert objects_of_jobs(where)[-1] == DOMAIN.rsplit('/', 1)[1]
 
 
+def test_findings(where):
+    with where.service():
+        with_two(where)
+        os.rename(where.path('web-vda.one'), where.path('gone'))
+        result = where.run('check')
+        assert result.status == 10 and '  image-missing  web\n' in result.out, result.out
+        assert 'resolve by' not in result.out, result.out
+        assert "of disk 'vda' is not there any more" in result.out, result.out
+        rows = json.loads(where.run('check', '--json').out)
+        assert {'id', 'object', 'kind', 'text', 'choices'} <= set(rows[0]), rows
+        os.rename(where.path('gone'), where.path('web-vda.one'))
+        where.well('check')
+
+
+def test_findings_are_settled(where):
+    with where.service():
+        with_two(where)
+        where.well('checkpoint', 'create', 'web', 'since', '--disk=vda')
+        subprocess.run(['qemu-img', 'bitmap', '--remove', where.path('web-vda.two'), 'since'],
+                       check=True, capture_output=True)
+        out = where.run('check').out
+        finding = re.match(r'(\w+)  checkpoint-broken  web/since\n', out).group(1)
+        assert out.endswith('\n  resolve by: delete\n'), out
+        where.ill(2, 'resolve', finding, 'keep')
+        where.well('resolve', finding, 'delete')
+        where.well('check')
+
+
 def test_plan_of_nothing(where):
     """A step that moves or frees nothing says so in words, not in bytes."""
     with where.service('--driver=sim'):
@@ -147,6 +177,8 @@ TESTS = [
     ('/cli/options/numbers-that-make-no-sense-are-refused', test_limits),
     ('/cli/machines/are-renamed-and-described', test_names_of_machines),
     ('/cli/jobs/name-their-objects-also-those-that-went', test_objects_of_jobs),
+    ('/cli/check/findings-are-a-status', test_findings),
+    ('/cli/check/findings-are-settled-by-their-choices', test_findings_are_settled),
     ('/cli/plan/no-bytes-are-no-data', test_plan_of_nothing),
 ]
 
