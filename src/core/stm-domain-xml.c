@@ -139,13 +139,13 @@ read_uuid (StmDomainXml *self, const xmlNode *root, GError **error)
 
   if (text == NULL)
     return FALSE;
-  if (*text == '\0')
+  if (stm_xml_find (root, "uuid") == NULL)
     return TRUE;
   id = stm_id_from_uuid (text);
   if (id == NULL)
     return refuse (root, error,
                    "the <uuid> of the domain is none: 32 hexadecimal digits, with or "
-                   "without dashes, are one");
+                   "without dashes, are one; a new domain may be without the element");
   self->uuid = stm_id_to_uuid (id);
   return TRUE;
 }

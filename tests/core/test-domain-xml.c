@@ -39,6 +39,7 @@ static const Refusal refusals[] = {
   { "empty-format", "format is not a word" },
   { "empty-name", "no <name>" },
   { "empty-target", "no <target" },
+  { "empty-uuid", "<uuid>" },
   { "external-dtd", "document type declaration" },
   { "external-entity", "document type declaration" },
   { "invalid-utf8", "not UTF-8 at byte 15" },

@@ -230,6 +230,21 @@ test_bad_records (void)
       "<name>a</name><state>shutoff</state><creationTime>1</creationTime>"
       "<domain type='kvm'><name>a</name></domain>",
       STEMMA_ERROR_INVALID_XML, "no <uuid>" },
+    { 0,
+      "<name>a</name><state>shutoff</state><creationTime>1</creationTime>"
+      "<domain type='kvm'><name>a</name><uuid></uuid></domain>",
+      STEMMA_ERROR_INVALID_XML, "<uuid>" },
+    { 0,
+      "<name>a</name><state>shutoff</state><creationTime>1</creationTime>"
+      "<domain type='kvm'><name>a</name><uuid>" UUID "</uuid></domain>"
+      "<inactiveDomain type='kvm'><name>a</name><uuid> </uuid></inactiveDomain>",
+      STEMMA_ERROR_INVALID_XML, "<inactiveDomain> cannot be read" },
+    { 1,
+      "<name>a</name><creationTime>1</creationTime>"
+      "<domain type='kvm'><name>a</name><uuid/></domain>",
+      STEMMA_ERROR_INVALID_XML, "<uuid>" },
+    { 1, "<name>a</name><creationTime>1</creationTime><domain><uuid/></domain>",
+      STEMMA_ERROR_INVALID_XML, "<domain>" },
     { 0, "<name>a</name><state>shutoff</state><creationTime>1</creationTime><domain><a/></domain>",
       STEMMA_ERROR_INVALID_XML, "<domain> cannot be read" },
     { 1, "<name>a</name><creationTime>1</creationTime>", STEMMA_ERROR_INVALID_XML, "<domain>" },

@@ -121,6 +121,7 @@ test_hostile_documents (Service *service, gconstpointer unused)
     "<domain><name>a/b</name></domain>",
     "<domain><name>a&#10;b</name></domain>",
     "<domain><name>x</name><uuid>not a uuid</uuid></domain>",
+    "<domain><name>x</name><uuid></uuid></domain>",
     "<!DOCTYPE d [<!ENTITY a 'aaaa'>]><domain><name>&a;</name></domain>",
     "<!DOCTYPE d SYSTEM 'file:///etc/passwd'><domain><name>x</name></domain>",
     deep,
