@@ -86,12 +86,72 @@ is_saved (const StmRevert *self, const StmRevertDisk *concern)
                         stm_model_get_image (self->model, self->domain->id, saved->frozen));
 }
 
+/* What is at stake, by disk. */
+typedef struct
+{
+  GString *unsaved; /* what would be lost; empty for nothing */
+  GString *adrift;  /* nothing was written, but not over what the current snapshot froze */
+} Stakes;
+
+static void
+append_item (GString *list, const char *item)
+{
+  g_string_append_printf (list, "%s%s", list->len > 0 ? ", " : "", item);
+}
+
+/* The snapshot of this domain that froze the image for this disk; NULL for none. */
+static const StmMoment *
+find_freezer (const StmRevert *self, const StmRevertDisk *concern, const char *path)
+{
+  g_autoptr (GArray) users = stm_model_image_users (self->model, path);
+
+  for (guint i = 0; i < users->len; i++)
+    {
+      const StmImageUser *user = &g_array_index (users, StmImageUser, i);
+      const StmMoment *moment = user->moment_id != NULL ? stm_tree_get (self->tree, user->moment_id)
+                                                        : NULL;
+      const StmMomentDisk *disk = moment != NULL
+                                      ? stm_moment_find_disk (moment, concern->disk->target)
+                                      : NULL;
+
+      if (disk != NULL && disk->mode == STM_MODE_EXTERNAL && g_str_equal (disk->frozen, path))
+        return moment;
+    }
+
+  return NULL;
+}
+
+/* The empty layers show what the first other image has: `shown`. */
+static void
+add_adrift (const StmRevert *self, const StmRevertDisk *concern, const StmImage *shown,
+            Stakes *stakes)
+{
+  const StmMoment *freezer = find_freezer (self, concern, shown->path);
+  g_autofree char *text = NULL;
+
+  if (freezer != NULL && g_strcmp0 (freezer->id, stm_tree_current (self->tree)) == 0)
+    text = g_strdup_printf ("disk '%s' has another size now, or an internal snapshot that is not "
+                            "on record",
+                            concern->disk->target);
+  else if (freezer != NULL)
+    text = g_strdup_printf ("disk '%s' stands on what snapshot '%s' froze, to which you can revert "
+                            "first",
+                            concern->disk->target, freezer->name);
+  else
+    text = g_strdup_printf ("disk '%s' stands on image %s, which no snapshot of it froze",
+                            concern->disk->target, shown->path);
+  append_item (stakes->adrift, text);
+}
+
 /* With the active image go the layers below it that no snapshot holds. */
-static char *
-describe_unsaved (const StmRevert *self, const StmRevertDisk *concern)
+static void
+add_unsaved (const StmRevert *self, const StmRevertDisk *concern, Stakes *stakes)
 {
   g_autoptr (GPtrArray)
       chain = stm_model_chain_from (self->model, self->domain->id, concern->active->path);
+  const StmImage *shown = concern->active;
+  const char *bitmap = stm_revert_find_foreign_bitmap (self, concern);
+  g_autofree char *text = NULL;
   guint64 bytes = 0;
 
   for (guint i = 0; i < chain->len; i++)
@@ -99,26 +159,57 @@ describe_unsaved (const StmRevert *self, const StmRevertDisk *concern)
       const StmImage *image = chain->pdata[i];
       const StmFacts *facts = stm_survey_get (self->survey, image->path);
 
+      shown = image;
       if (i > 0
           && (stm_layers_is_held (self->layers, image->path) || image->origin != STM_IMAGE_MADE))
         break;
       if (facts == NULL || facts->problem != NULL || facts->data_bytes == STM_BYTES_UNKNOWN)
-        return g_strdup_printf ("an unknown amount on '%s'", concern->disk->target);
+        {
+          text = g_strdup_printf ("an unknown amount on '%s'", concern->disk->target);
+          append_item (stakes->unsaved, text);
+          return;
+        }
       bytes += MIN (facts->data_bytes, G_MAXUINT64 - bytes);
+    }
+  if (bytes == 0 && bitmap == NULL)
+    {
+      add_adrift (self, concern, shown, stakes);
+      return;
     }
 
   g_autofree char *size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
-  const char *bitmap = stm_revert_find_foreign_bitmap (self, concern);
-
-  return bitmap == NULL
+  text = bitmap == NULL
              ? g_strdup_printf ("%s on '%s'", size, concern->disk->target)
              : g_strdup_printf ("%s and bitmap '%s' on '%s'", size, bitmap, concern->disk->target);
+  append_item (stakes->unsaved, text);
+}
+
+static gboolean
+refuse_adrift (const StmRevert *self, const char *adrift, GError **error)
+{
+  const char *current_id = stm_tree_current (self->tree);
+  const StmMoment *current = current_id != NULL ? stm_tree_get (self->tree, current_id) : NULL;
+  g_autofree char *proof = current != NULL
+                               ? g_strdup_printf ("the disks are not as the current snapshot '%s' "
+                                                  "has them",
+                                                  current->name)
+                               : g_strdup ("no snapshot is current");
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE,
+               "reverting domain '%s' to snapshot '%s' would leave a state that is not known to be "
+               "saved, though nothing was written to it: %s; %s; give the option 'keep' with a "
+               "name to make it a snapshot, or 'discard' to leave it",
+               self->domain->name, self->target->name, proof, adrift);
+
+  return FALSE;
 }
 
 gboolean
 stm_revert_check_unsaved (const StmRevert *self, GError **error)
 {
   g_autoptr (GString) unsaved = g_string_new (NULL);
+  g_autoptr (GString) adrift = g_string_new (NULL);
+  Stakes stakes = { .unsaved = unsaved, .adrift = adrift };
 
   if (self->request->keep != NULL || self->request->discards)
     return TRUE;
@@ -128,11 +219,10 @@ stm_revert_check_unsaved (const StmRevert *self, GError **error)
 
       if (concern->stays || is_saved (self, concern))
         continue;
-      g_autofree char *text = describe_unsaved (self, concern);
-      g_string_append_printf (unsaved, "%s%s", unsaved->len > 0 ? ", " : "", text);
+      add_unsaved (self, concern, &stakes);
     }
   if (unsaved->len == 0)
-    return TRUE;
+    return adrift->len == 0 || refuse_adrift (self, adrift->str, error);
 
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_UNSAVED_STATE,
                "reverting domain '%s' to snapshot '%s' would lose what no snapshot holds: %s; give "

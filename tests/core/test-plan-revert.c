@@ -116,7 +116,8 @@ test_unproven_state_is_unsaved (void)
         world_add_bitmap (file, WORLD_FOREIGN);
       file->capacity *= i == 2 ? 2 : 1;
       file->problem = i == 3 ? STEMMA_ERROR_IN_USE : -1;
-      assert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE, "vda");
+      assert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE,
+                      i == 0 || i == 2 ? "disk 'vda' has another size now" : "'vda'");
       /* A bitmap stays where the image stays. */
       if (i != 1)
         assert_refused (world, "s2", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE, "vda");
@@ -131,7 +132,36 @@ test_without_a_current_snapshot_all_is_unsaved (void)
 
   stm_change_set_current (change, NULL);
   world_apply (world, change);
-  assert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE, "vda");
+  assert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE,
+                  "no snapshot is current; disk 'vda' stands on what snapshot 's2' froze");
+}
+
+/* As after a redefinition that made another snapshot current than that of the disks. */
+static void
+test_another_current_snapshot_is_named (void)
+{
+  g_autoptr (World) world = world_with_two (one_disk);
+  g_autoptr (StmChange) change = stm_change_new (world_domain (world, "vm")->id);
+  g_autoptr (StmChange) forgotten = stm_change_new (world_domain (world, "vm")->id);
+  g_autoptr (StmPlan) plan = NULL;
+
+  stm_change_set_current (change, world_moment (world, "vm", "s1")->id);
+  world_apply (world, change);
+  assert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE,
+                  "the current snapshot 's1' has them; disk 'vda' stands on what snapshot 's2' "
+                  "froze, to which you can revert first; give");
+  plan = plan_revert (world, "s2", (StmRevertRequest){ 0 });
+  g_assert_cmpuint (plan->steps->len, ==, 0);
+
+  /* What the disk stands on is in no snapshot any more. */
+  stm_change_remove_moment (forgotten, world_moment (world, "vm", "s2")->id);
+  StmImage below = *world_image (world, "vm", "/i/vm-vda.s1");
+  below.origin = STM_IMAGE_BACKING;
+  g_autoptr (StmImage) copy = stm_image_new (&below);
+  stm_change_put_image (forgotten, copy);
+  world_apply (world, forgotten);
+  assert_refused (world, "s1", (StmRevertRequest){ 0 }, STEMMA_ERROR_UNSAVED_STATE,
+                  "disk 'vda' stands on image /i/vm-vda.s1, which no snapshot of it froze; give");
 }
 
 static void
@@ -531,6 +561,7 @@ main (int argc, char **argv)
   ADD ("unsaved-state-is-refused-and-told", test_unsaved_state_is_refused);
   ADD ("a-state-not-proven-clean-is-unsaved", test_unproven_state_is_unsaved);
   ADD ("without-a-current-snapshot-all-is-unsaved", test_without_a_current_snapshot_all_is_unsaved);
+  ADD ("another-current-snapshot-is-named", test_another_current_snapshot_is_named);
   ADD ("discard-loses-the-state-being-left", test_discard_loses_it);
   ADD ("keep-makes-the-state-being-left-a-snapshot", test_keep_makes_it_a_snapshot);
   ADD ("keep-without-changes-keeps-all-the-same", test_keep_without_changes_keeps_all_the_same);
