@@ -171,6 +171,21 @@ stm_finding_new_moment (const char *domain_id, const StmMoment *moment, const St
                      .choices = is_checkpoint ? checkpoint_choices : snapshot_choices });
 }
 
+StmFinding *
+stm_finding_new_more (const char *domain_id, const char *kind, guint number)
+{
+  /* What there is to choose, the findings that are listed say. */
+  static const char *const choices[] = { NULL };
+  g_autofree char *text = g_strdup_printf ("%u more findings of this kind are not listed: settle "
+                                           "those that are, and check again",
+                                           number);
+  g_autofree char *key = g_strconcat ("more|", kind, "|", domain_id, NULL);
+  g_autofree char *id = g_compute_checksum_for_string (G_CHECKSUM_SHA256, key, -1);
+
+  return finding_new (&(StmFinding){
+      .id = id, .domain_id = domain_id, .kind = kind, .text = text, .choices = choices });
+}
+
 /* Whether a finding speaks of the domain as a whole, not of what it could do without. */
 static gboolean
 concerns_domain (const StmFinding *finding, const char *domain_id)

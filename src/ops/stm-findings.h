@@ -19,6 +19,8 @@ stm_finding_new_image (const char *domain_id, const StmImage *image, const StmFa
  * broken; NULL when there is none. */
 StmFinding *
 stm_finding_new_moment (const char *domain_id, const StmMoment *moment, const StmSurvey *survey);
+/* That there are `number` more of a kind than are listed. */
+StmFinding *stm_finding_new_more (const char *domain_id, const char *kind, guint number);
 StmFinding *stm_finding_copy (const StmFinding *self);
 void stm_finding_free (StmFinding *self);
 

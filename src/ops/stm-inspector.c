@@ -9,6 +9,7 @@
 #include "stm-planner.h"
 
 #include "stm-check.h"
+#include "stm-finding-tally.h"
 
 /* Calls of Manager.Check that wait for the one look that is under way. */
 #define MAX_WAITING 256
@@ -69,14 +70,7 @@ stm_inspector_list_findings (StmInspector *self)
 }
 
 static void
-take_finding (StmInspector *self, StmFinding *finding)
-{
-  if (finding != NULL)
-    g_ptr_array_add (self->found, finding);
-}
-
-static void
-judge_images (StmInspector *self, const StmCheckedDomain *domain)
+judge_images (StmInspector *self, const StmCheckedDomain *domain, StmFindingTally *tally)
 {
   const StmModel *model = stm_ledger_get_model (self->ledger);
 
@@ -88,7 +82,7 @@ judge_images (StmInspector *self, const StmCheckedDomain *domain)
 
       /* An operation that ran meanwhile makes the comparison void. */
       if (facts != NULL && now != NULL && stm_image_equal (now, image))
-        take_finding (self, stm_finding_new_image (domain->domain_id, image, facts));
+        stm_finding_tally_take (tally, stm_finding_new_image (domain->domain_id, image, facts));
     }
 }
 
@@ -121,7 +115,8 @@ on_health_noted (GObject *source, GAsyncResult *result, gpointer user_data)
 
 /* The health as it is about to be recorded: what is found must not wait for the store. */
 static void
-judge_moments (StmInspector *self, const StmCheckedDomain *domain, const StmChange *change)
+judge_moments (StmInspector *self, const StmCheckedDomain *domain, const StmChange *change,
+               StmFindingTally *tally)
 {
   const StmModel *model = stm_ledger_get_model (self->ledger);
   g_autoptr (GHashTable) judged = g_hash_table_new (g_str_hash, g_str_equal);
@@ -142,8 +137,9 @@ judge_moments (StmInspector *self, const StmCheckedDomain *domain, const StmChan
           const StmMoment *moment = g_ptr_array_index (moments, i);
           const StmMoment *now = g_hash_table_lookup (judged, moment->id);
 
-          take_finding (self, stm_finding_new_moment (domain->domain_id, now != NULL ? now : moment,
-                                                      domain->survey));
+          stm_finding_tally_take (tally, stm_finding_new_moment (domain->domain_id,
+                                                                 now != NULL ? now : moment,
+                                                                 domain->survey));
         }
     }
 }
@@ -153,6 +149,7 @@ judge_domain (StmInspector *self, const StmCheckedDomain *domain)
 {
   const StmModel *model = stm_ledger_get_model (self->ledger);
   g_autoptr (StmChange) change = NULL;
+  g_autoptr (StmFindingTally) tally = NULL;
 
   if (domain->survey == NULL || stm_model_get_domain (model, domain->domain_id) == NULL)
     return;
@@ -160,8 +157,10 @@ judge_domain (StmInspector *self, const StmCheckedDomain *domain)
   if (stm_job_runner_is_busy (self->runner, domain->domain_id))
     return;
   change = stm_plan_health (model, domain->survey, domain->domain_id);
-  judge_images (self, domain);
-  judge_moments (self, domain, change);
+  tally = stm_finding_tally_new (domain->domain_id);
+  judge_images (self, domain, tally);
+  judge_moments (self, domain, change, tally);
+  stm_finding_tally_end (tally, self->found);
   if (change == NULL)
     return;
   self->n_writing++;
