@@ -257,9 +257,9 @@ disks_of_then (const StmDomainXml *view, const StmMoment *moment)
   return disks;
 }
 
-char *
-stm_nested_domain_print (const char *text, const StmMoment *moment, StmXmlSecrecy secrecy,
-                         GError **error)
+/* Of the machine then with a moment, else as it is written. */
+static char *
+print_nested (const StmMomentPrint *init, const char *text, const StmMoment *moment, GError **error)
 {
   g_autoptr (StmDomainXml) view = stm_domain_xml_parse (text, error);
   g_autofree StmDisk *disks = NULL;
@@ -276,7 +276,8 @@ stm_nested_domain_print (const char *text, const StmMoment *moment, StmXmlSecrec
                                          .disks = disks,
                                          .n_disks = view->disks->len,
                                          .roots = (const char *const[]){ NULL } });
-  return stm_domain_xml_print (text, domain, secrecy, error);
+  return stm_domain_xml_print_chains (text, domain, moment != NULL ? init->chain_of : NULL,
+                                      init->chain_data, init->secrecy, error);
 }
 
 static gboolean
@@ -288,7 +289,7 @@ append_domain (GString *out, const StmMomentPrint *init, GError **error)
     return TRUE;
   if (init->definition != NULL)
     {
-      text = stm_nested_domain_print (init->definition, init->moment, init->secrecy, error);
+      text = print_nested (init, init->definition, init->moment, error);
       if (text == NULL)
         return FALSE;
       g_string_append_printf (out, "  %s\n", g_strstrip (text));
@@ -310,7 +311,7 @@ append_inactive (GString *out, const StmMomentPrint *init, GError **error)
 
   if (init->omits_domain || init->inactive == NULL)
     return TRUE;
-  text = stm_nested_domain_print (init->inactive, /* moment= */ NULL, init->secrecy, error);
+  text = print_nested (init, init->inactive, /* moment= */ NULL, error);
   doc = text != NULL ? stm_xml_parse (text, "domain", error) : NULL;
   if (doc == NULL)
     return FALSE;

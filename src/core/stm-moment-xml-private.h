@@ -28,8 +28,4 @@ void stm_document_cut_clear (StmDocumentCut *self);
 gboolean stm_moment_reader_cut (StmMomentReader *self, const char *text, StmMomentKind kind,
                                 StmDocumentCut *out_cut, GError **error);
 
-/* The sources of the moment's time in its definition, printed as <domain> or <inactiveDomain>. */
-char *stm_nested_domain_print (const char *text, const StmMoment *moment, StmXmlSecrecy secrecy,
-                               GError **error);
-
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (StmDocumentCut, stm_document_cut_clear)

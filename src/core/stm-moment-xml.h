@@ -139,15 +139,18 @@ typedef struct
   const char *definition; /* texts that the moment names by hash; NULL when it names none */
   const char *inactive;
   const char *cookie;
+  StmXmlChainOf
+      chain_of; /* of the images that hold the moment's state; NULL: chains are left out */
+  gpointer chain_data;
   gboolean omits_domain;
   GHashTable
       *sizes; /* target -> guint64 *, bytes changed since a checkpoint; NULL: not asked for */
   StmXmlSecrecy secrecy;
 } StmMomentPrint;
 
-/* The document. Its <domain> has the images that hold the moment's state as its sources; a snapshot
- * without a definition has a <domain> of a <uuid> alone. INVALID_ARGUMENT for texts that XML cannot
- * bear. */
+/* The document. Its <domain> has the images that hold the moment's state as its sources, and below
+ * them their chains where the definition named what is below a disk; a snapshot without a
+ * definition has a <domain> of a <uuid> alone. INVALID_ARGUMENT for texts that XML cannot bear. */
 char *stm_moment_document_print (const StmMomentPrint *init, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StmMomentDocument, stm_moment_document_free)

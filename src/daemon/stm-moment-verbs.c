@@ -151,8 +151,18 @@ xml_call_free (XmlCall *call)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (XmlCall, xml_call_free)
 
+static GPtrArray *
+chain_of_then (const char *target, gpointer data)
+{
+  const XmlCall *call = data;
+  const StmMomentDisk *disk = stm_moment_find_disk (call->moment, target);
+
+  return stm_model_chain_from (stm_registry_get_model (call->registry), call->domain_id,
+                               disk != NULL ? disk->frozen : NULL);
+}
+
 static char *
-print_document (const XmlCall *call, GError **error)
+print_document (XmlCall *call, GError **error)
 {
   g_autofree char *xml = stm_moment_document_print (
       &(StmMomentPrint){
@@ -162,6 +172,8 @@ print_document (const XmlCall *call, GError **error)
           .definition = call->texts[TEXT_DEFINITION],
           .inactive = call->texts[TEXT_INACTIVE],
           .cookie = call->texts[TEXT_COOKIE],
+          .chain_of = chain_of_then,
+          .chain_data = call,
           .omits_domain = call->omits_domain,
           .secrecy = call->secrecy,
       },

@@ -332,6 +332,57 @@ test_rename (Service *service, gconstpointer unused)
   redefine_assert_string (service, b, "Snapshot", "Parent", first);
 }
 
+/* vm/b over vm/a over golden/base, which only the definition allows: the document of a snapshot of
+ * b tells of the base too, and so is enough by itself for a service that knows nothing of it. */
+static void
+test_chain (Service *service, gconstpointer unused)
+{
+  g_autofree char *machine = service_image_path (service, "vm");
+  g_autofree char *golden = service_image_path (service, "golden");
+  g_autofree char *base = service_image_path (service, "golden/base.qcow2");
+  g_autofree char *image = service_image_path (service, "vm/a.qcow2");
+  g_autofree char *plain = service_image_path (service, "vm/plain.qcow2");
+  const char *const plain_image[] = { "vm/plain.qcow2", NULL };
+  g_autofree char *other = service_document (service, "mail", REDEFINE_UUID, plain_image);
+  g_autofree char *definition = g_strdup_printf (
+      "<domain type='kvm'><name>mail</name><uuid>" REDEFINE_UUID "</uuid><devices>"
+      "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='%s'/>"
+      "<backingStore type='file'><format type='qcow2'/><source file='%s'/><backingStore/>"
+      "</backingStore><target dev='vda' bus='virtio'/></disk></devices></domain>",
+      image, base);
+  g_autofree char *domain = NULL;
+  g_autofree char *again = NULL;
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+  g_autofree char *document = NULL;
+  g_autofree char *redefined = NULL;
+
+  g_assert_cmpint (g_mkdir (machine, 0755), ==, 0);
+  g_assert_cmpint (g_mkdir (golden, 0755), ==, 0);
+  test_image_create (base, "qcow2", 1024 * 1024, NULL, NULL);
+  test_image_create (image, "qcow2", 0, base, "qcow2");
+  test_image_create (plain, "qcow2", 1024 * 1024, NULL, NULL);
+  domain = service_call_well (service, SERVICE_MANAGER, "Manager", "DefineDomain",
+                              g_variant_new_parsed ("(%s, @a{sv} {})", definition));
+  first = service_call_well (service, domain, "Snapshots", "Create",
+                             g_variant_new_parsed ("('one', {'wait': <true>})"));
+  second = service_call_well (service, domain, "Snapshots", "Create",
+                              g_variant_new_parsed ("('two', {'wait': <true>})"));
+  /* Now no document is of the image that the definition was of. */
+  g_free (
+      service_call_well (service, first, "Snapshot", "Delete",
+                         g_variant_new_parsed ("({'metadata-only': <true>, 'wait': <true>},)")));
+  document = get_xml (service, second, "GetXML", "{}");
+  g_assert_nonnull (strstr (document, base));
+
+  g_free (service_call_well (service, domain, "Domain", "Undefine",
+                             g_variant_new_parsed ("({'moments': <'forget'>, 'wait': <true>},)")));
+  again = service_call_well (service, SERVICE_MANAGER, "Manager", "DefineDomain",
+                             g_variant_new_parsed ("(%s, @a{sv} {})", other));
+  redefined = redefine (service, again, "Snapshots", g_strdup (document), "{}");
+  redefine_assert_string (service, redefined, "Snapshot", "Health", "ok");
+}
+
 /* images -> pool, which stemma.conf names by the link: an image there has one record, whichever way
  * it is spelled. */
 static void
@@ -393,6 +444,7 @@ main (int argc, char **argv)
   TEST ("nothing-is-no-change", test_empty);
   TEST ("checkpoints-are-redefined-alike", test_checkpoints);
   TEST ("what-comes-out-goes-in-again", test_documents);
+  TEST ("a-document-tells-of-the-images-below-as-the-definition-did", test_chain);
   TEST ("a-snapshot-is-created-from-a-document", test_create_xml);
   TEST ("a-pool-named-by-a-link-is-where-it-leads", test_linked_pool);
   TEST ("a-name-changes-and-nothing-else", test_rename);
