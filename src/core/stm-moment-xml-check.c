@@ -231,6 +231,30 @@ stm_moment_document_target (const StmMomentDocument *self, const StmDocumentDisk
 
 /* --- requests --- */
 
+/* Perhaps it is the path of an image by a link; records have the real ones. */
+static gboolean
+refuse_unknown (const StmDocumentDisk *disk, const StmDomain *domain, GError **error)
+{
+  g_autofree char *name = g_path_get_basename (disk->name);
+
+  for (gsize i = 0; *disk->name == '/' && i < domain->n_disks; i++)
+    {
+      const char *source = domain->disks[i].source;
+      g_autofree char *other = source != NULL ? g_path_get_basename (source) : NULL;
+
+      if (g_strcmp0 (name, other) == 0)
+        return refuse_disk (disk, STEMMA_ERROR_NOT_FOUND, error,
+                            "domain %s has no disk with this image; if it is a link to %s, say "
+                            "that, or the target '%s'",
+                            domain->name, source, domain->disks[i].target);
+    }
+
+  return refuse_disk (disk, STEMMA_ERROR_NOT_FOUND, error,
+                      "domain %s has none of this name; its disks go by target or by the path of "
+                      "their image",
+                      domain->name);
+}
+
 /* The targets of the document's disks, in its order, each once and of the domain. */
 static GPtrArray *
 align (const StmMomentDocument *document, const StmDomain *domain, GError **error)
@@ -245,10 +269,7 @@ align (const StmMomentDocument *document, const StmDomain *domain, GError **erro
 
       if (target == NULL)
         {
-          refuse_disk (disk, STEMMA_ERROR_NOT_FOUND, error,
-                       "domain %s has none of this name; its disks go by target or by the path of "
-                       "their image",
-                       domain->name);
+          refuse_unknown (disk, domain, error);
           return NULL;
         }
       if (!g_hash_table_add (seen, (char *) target))

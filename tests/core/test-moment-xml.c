@@ -71,6 +71,7 @@ static const Refusal refusals[] = {
   { "unknown-memory-attribute", STEMMA_ERROR_INVALID_XML, "unknown attribute 'mode'" },
   { "unknown-mode", STEMMA_ERROR_INVALID_XML, "snapshot must be" },
   { "unknown-path", STEMMA_ERROR_NOT_FOUND, "/images/other.qcow2" },
+  { "unknown-path-perhaps-a-link", STEMMA_ERROR_NOT_FOUND, "a link to /images/web.qcow2" },
 };
 
 /* By default vda, vdb and vde are taken. */
