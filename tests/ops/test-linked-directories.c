@@ -330,10 +330,9 @@ test_outside (Fixture *self, gconstpointer data)
 static void
 test_declared (Fixture *self, gconstpointer data)
 {
-  g_autofree char *golden = g_strdup ("");
+  g_autofree char *golden = NULL;
   g_autofree char *alias = NULL;
   g_autofree char *layer = NULL;
-  g_autofree char *disk = NULL;
   g_autofree char *one = NULL;
   g_autofree char *two = NULL;
   g_autofree char *first = NULL;
@@ -343,7 +342,6 @@ test_declared (Fixture *self, gconstpointer data)
   if (self->directory == NULL)
     return;
   define (self, self->spelled_top, "");
-  g_free (golden);
   golden = g_build_filename (self->outside, "golden-3.qcow2", NULL);
   alias = g_build_filename (self->outside, "golden.qcow2", NULL);
   one = spell (self, "data", "one.qcow2");
