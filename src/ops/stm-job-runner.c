@@ -384,6 +384,23 @@ stm_job_runner_is_busy (StmJobRunner *self, const char *domain_id)
   return g_hash_table_contains (self->queues, domain_id);
 }
 
+gboolean
+stm_job_runner_check_plannable (StmJobRunner *self, const char *domain_id, GError **error)
+{
+  GQueue *queue = g_hash_table_lookup (self->queues, domain_id);
+  StmErrand *running = queue != NULL ? g_queue_peek_head (queue) : NULL;
+
+  if (running == NULL)
+    return check_settled (self, domain_id, error);
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BUSY,
+               "no plan can be made while the operation '%s' is at work on domain %s: ask again "
+               "when it has ended; an operation that is begun now waits its turn, and is planned "
+               "then",
+               stm_job_get_operation (stm_errand_get_job (running)), domain_id);
+  return FALSE;
+}
+
 GPtrArray *
 stm_job_runner_list_unsettled (StmJobRunner *self)
 {

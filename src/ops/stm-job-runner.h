@@ -38,6 +38,11 @@ stm_job_runner_leave_unsettled (StmJobRunner *self, const StmJournalEntry *entry
 
 gboolean stm_job_runner_is_busy (StmJobRunner *self, const char *domain_id);
 
+/* Whether a plan that is made out of the queue would tell what an operation would do. FALSE with
+ * BUSY while another is at work on the domain, or not settled: what it was made of would not hold.
+ */
+gboolean stm_job_runner_check_plannable (StmJobRunner *self, const char *domain_id, GError **error);
+
 /* Entries that could not be settled: StmJournalEntry with `finding` set; borrowed. */
 GPtrArray *stm_job_runner_list_unsettled (StmJobRunner *self);
 

@@ -174,10 +174,17 @@ stm_registry_wait_finish (StmRegistry *self, GAsyncResult *result, GError **erro
 static void
 on_previewed (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  StmRegistry *self = g_task_get_source_object (user_data);
+  g_autoptr (GTask) task = user_data;
+  StmRegistry *self = g_task_get_source_object (task);
+  StmOp *op = g_task_get_task_data (task);
+  GError *error = NULL;
 
   self->n_previews--;
-  relay (source, result, user_data);
+  /* One may have begun meanwhile, and what was seen may be of its middle. */
+  if (stm_job_runner_check_plannable (self->runner, stm_op_get_domain_id (op), &error))
+    relay (source, result, g_steal_pointer (&task));
+  else
+    g_task_return_error (task, error);
 }
 
 void
@@ -185,8 +192,15 @@ stm_registry_plan_async (StmRegistry *self, StmOp *op, GAsyncReadyCallback callb
                          gpointer user_data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  GError *error = NULL;
 
   g_task_set_source_tag (task, stm_registry_plan_async);
+  g_task_set_task_data (task, g_object_ref (op), g_object_unref);
+  if (!stm_job_runner_check_plannable (self->runner, stm_op_get_domain_id (op), &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
   if (self->n_previews >= MAX_PREVIEWS)
     {
       g_task_return_new_error (task, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,
@@ -204,7 +218,7 @@ stm_registry_plan_finish (StmRegistry *self, GAsyncResult *result, GError **erro
 {
   g_autoptr (GAsyncResult) inner = g_task_propagate_pointer (G_TASK (result), error);
 
-  return stm_preview_finish (inner, error);
+  return inner != NULL ? stm_preview_finish (inner, error) : NULL;
 }
 
 void

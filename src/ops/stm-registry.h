@@ -67,7 +67,8 @@ void stm_registry_wait_async (StmRegistry *self, StmJob *job, GAsyncReadyCallbac
                               gpointer user_data);
 gboolean stm_registry_wait_finish (StmRegistry *self, GAsyncResult *result, GError **error);
 
-/* Survey and plan without doing anything, out of the queue. */
+/* Survey and plan without doing anything, out of the queue. BUSY when an operation is at work on
+ * the domain, or not settled: an operation would be planned only after it. */
 void stm_registry_plan_async (StmRegistry *self, StmOp *op, GAsyncReadyCallback callback,
                               gpointer user_data);
 StmPlan *stm_registry_plan_finish (StmRegistry *self, GAsyncResult *result, GError **error);
