@@ -264,6 +264,18 @@ open_registry (gpointer user_data, GError **error)
                                  (const char *const *) settings->pools, error);
 }
 
+/* The store does not know that there may be a service that can be asked to go. */
+static void
+tell_of_replace (GError **problem)
+{
+  g_autoptr (GError) told = g_steal_pointer (problem);
+
+  *problem = g_error_new (told->domain, told->code,
+                          "%s; or, if it is a service on this bus, start with --replace to take "
+                          "its place",
+                          told->message);
+}
+
 /* A service that runs is asked to go only when its store is what is missing: not for the sake of
  * one that could not start anyway. `*out_takeover` is NULL when nobody was asked. */
 static StmRegistry *
@@ -275,6 +287,8 @@ open_or_take_over (const Settings *settings, StmTakeover **out_takeover, GError 
 
   if (registry != NULL)
     return registry;
+  if (!settings->replace && g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_BUSY))
+    tell_of_replace (&problem);
   if (!settings->replace || !g_error_matches (problem, STEMMA_ERROR, STEMMA_ERROR_BUSY))
     {
       g_propagate_error (error, g_steal_pointer (&problem));
