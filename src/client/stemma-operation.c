@@ -166,7 +166,8 @@ on_completed (StemmaJob *job, gboolean success, const char *error_name, const ch
   follow->is_over = TRUE;
 }
 
-/* Of another owner the path may mean another job: it is not looked at. */
+/* Of another owner the path means no job, or that of a store that was put in the place of the
+ * first: it is not looked at. */
 static void
 on_owner (GDBusProxy *proxy, GParamSpec *property, gpointer user_data)
 {
@@ -200,14 +201,13 @@ wait_for_end (Follow *follow, GCancellable *cancellable)
     g_cancellable_disconnect (cancellable, on_cancel);
 }
 
-static GVariant *
+static void
 end_of_service (const char *path, GError **error)
 {
   g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER,
                "the service went away while job %s was at work; it settles the operation when it "
                "starts again",
                strrchr (path, '/') + 1);
-  return NULL;
 }
 
 static GVariant *
@@ -231,7 +231,9 @@ end_of_job (StemmaJob *job, const char *path, GError **error)
   return NULL;
 }
 
-/* The proxy of a job that is there. A proxy of one that is not has no properties. */
+/* The proxy of a job that was there a moment ago. A proxy of one that is not has no properties:
+ * then the service that had it has gone, and perhaps another has come, which never has a job of its
+ * number. */
 static StemmaJob *
 open_job (StemmaClient *client, const char *path, GCancellable *cancellable, GError **error)
 {
@@ -243,8 +245,7 @@ open_job (StemmaClient *client, const char *path, GCancellable *cancellable, GEr
     return NULL;
   if (stemma_job_get_state (job) == NULL)
     {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_FOUND, "there is no job '%s' any more",
-                   path);
+      end_of_service (path, error);
       return NULL;
     }
   return g_steal_pointer (&job);
@@ -267,6 +268,9 @@ stemma_operation_follow_sync (StemmaClient *client, const char *job, StemmaJobFu
   g_signal_handlers_disconnect_by_data (proxy, &follow);
   if (cancellable != NULL && g_cancellable_set_error_if_cancelled (cancellable, error))
     return NULL;
-  return follow.is_gone || !has_ended (proxy) ? end_of_service (job, error)
-                                              : end_of_job (proxy, job, error);
+  if (!follow.is_gone && has_ended (proxy))
+    return end_of_job (proxy, job, error);
+
+  end_of_service (job, error);
+  return NULL;
 }

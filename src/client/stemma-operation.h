@@ -58,7 +58,7 @@ typedef void (*StemmaJobFunc) (StemmaJob *job, gpointer user_data);
 /**
  * stemma_operation_follow_sync:
  * @client: a client
- * @job: the path of a job
+ * @job: the path of a job that the service has just told of
  * @on_change: (nullable) (scope call): told of the job
  * @user_data: data for @on_change
  * @cancellable: (nullable): ends the wait, not the job
