@@ -467,6 +467,43 @@ test_canonical_paths (Fixture *self, gconstpointer unused)
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
 }
 
+/* door -> root; the path of what is not there, or can be no image, has its directory's links alone
+ * followed. */
+static void
+test_spells (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *door = g_build_filename (self->outside, "door", NULL);
+  g_autofree char *image = in_root (self, "image");
+  g_autofree char *alias = in_root (self, "alias");
+  g_autofree char *dangling = in_root (self, "dangling");
+  g_autofree char *directory = in_root (self, "directory");
+  const char *const names[] = { "image", "alias", "absent", "dangling", "directory" };
+  const char *const expected[] = { "image", "image", "absent", "dangling", "directory" };
+  const char *const unchanged[] = {
+    "/no-such-directory/a", "/dev/null", "/dev/no-such/a", "relative", "/a/../b", ""
+  };
+
+  write_text (image, "i");
+  g_assert_cmpint (symlink (self->root, door), ==, 0);
+  g_assert_cmpint (symlink (image, alias), ==, 0);
+  g_assert_cmpint (symlink ("nothing", dangling), ==, 0);
+  g_assert_cmpint (g_mkdir (directory, 0700), ==, 0);
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *given = g_build_filename (door, names[i], NULL);
+      g_autofree char *real = in_root (self, expected[i]);
+      g_autofree char *spelled = stm_image_file_spell (given);
+
+      g_assert_cmpstr (spelled, ==, real);
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (unchanged); i++)
+    {
+      g_autofree char *spelled = stm_image_file_spell (unchanged[i]);
+
+      g_assert_cmpstr (spelled, ==, unchanged[i]);
+    }
+}
+
 static void
 test_errors_have_types (void)
 {
@@ -541,6 +578,7 @@ main (int argc, char **argv)
       test_a_file_exchanged_after_the_proof_stays },
     { "/qemu/image-file/a-link-to-nothing-takes-its-name", test_existence },
     { "/qemu/image-file/an-administrators-links-are-followed", test_canonical_paths },
+    { "/qemu/image-file/what-is-not-there-is-spelled-by-its-directory", test_spells },
     { "/qemu/image-file/a-raw-image-ends-with-a-whole-sector", test_raw_sizes },
   };
 
