@@ -23,6 +23,7 @@ typedef struct
   char *old, *top, *spelled_old, *spelled_top;
   StmDriver *driver;
   StmRegistry *registry;
+  StmPlan *plan;
   GError *error;
   gboolean is_over;
 } Fixture;
@@ -248,6 +249,42 @@ test_round (Fixture *self, gconstpointer data)
   assert_real_records (self);
 }
 
+static void
+on_planned (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Fixture *self = user_data;
+
+  self->plan = stm_registry_plan_finish (STM_REGISTRY (source), result, &self->error);
+  self->is_over = TRUE;
+}
+
+/* The plan that is shown is the plan that is run. */
+static void
+test_preview (Fixture *self, gconstpointer data)
+{
+  g_autofree char *chosen = NULL;
+  g_autofree char *real = NULL;
+  g_autoptr (StmOp) op = NULL;
+  g_autoptr (StmPlan) plan = NULL;
+
+  if (self->directory == NULL)
+    return;
+  define (self, self->spelled_top, "");
+  chosen = spell (self, "images", "chosen.qcow2");
+  real = spell (self, "data", "chosen.qcow2");
+  const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = chosen };
+  op = stm_op_create_new (ID,
+                          &(StmCreateRequest){ .name = "s", .choices = &choice, .n_choices = 1 });
+  self->is_over = FALSE;
+  stm_registry_plan_async (self->registry, op, on_planned, self);
+  while (!self->is_over)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (self->error);
+  plan = g_steal_pointer (&self->plan);
+  g_assert_cmpuint (plan->steps->len, ==, 1);
+  g_assert_cmpstr (((StmStep *) plan->steps->pdata[0])->image->path, ==, real);
+}
+
 /* Of a file that is not on record, and of one that is not there at all. */
 static void
 test_unknown (Fixture *self, gconstpointer data)
@@ -372,6 +409,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("/ops/linked-directory/spelled-as-in-the-definition-all-is-accepted", test_round);
+  ADD ("/ops/linked-directory/a-plan-has-the-real-path", test_preview);
   ADD ("/ops/linked-directory/what-is-not-on-record-gets-its-real-path", test_unknown);
   ADD ("/ops/linked-directory/the-active-image-is-known-by-either-spelling", test_active);
   ADD ("/ops/linked-directory/no-link-leads-out-of-what-was-approved", test_outside);
