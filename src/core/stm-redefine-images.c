@@ -44,6 +44,8 @@ list_written (StmRedefinition *self, const StmModel *model, const char *domain_i
     }
 }
 
+/* A read-only disk holds no state of a snapshot: nobody waits for where its medium is, such as a
+ * server that does not answer. */
 static void
 list_defined (StmRedefinition *self, const StmModel *model, const char *domain_id,
               const StmDomainXml *view)
@@ -52,7 +54,7 @@ list_defined (StmRedefinition *self, const StmModel *model, const char *domain_i
     {
       const StmXmlDisk *disk = view->disks->pdata[i];
 
-      for (guint j = 0; j < disk->declared->len; j++)
+      for (guint j = 0; !disk->is_read_only && j < disk->declared->len; j++)
         stm_spellings_add (self->spellings, model, domain_id,
                            ((StmXmlImage *) disk->declared->pdata[j])->path);
     }
