@@ -191,17 +191,38 @@ test_checkpoint_requests (void)
     }
 }
 
+typedef struct
+{
+  StmMomentKind kind;
+  const char *content;
+  StemmaError code;
+  const char *words;
+} BadRecord;
+
+static void
+assert_bad_records (const BadRecord *cases, gsize n_cases)
+{
+  for (gsize i = 0; i < n_cases; i++)
+    {
+      g_autofree char *text = g_strdup_printf ("<domain%s>%s</domain%s>", kinds[cases[i].kind],
+                                               cases[i].content, kinds[cases[i].kind]);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (StmMomentDocument)
+          document = stm_moment_document_parse (text, cases[i].kind, &error);
+
+      g_assert_no_error (error);
+      g_assert_false (stm_moment_document_check_redefine (document, &error));
+      g_test_message ("%s", error->message);
+      g_assert_error (error, STEMMA_ERROR, (int) cases[i].code);
+      g_assert_nonnull (strstr (error->message, cases[i].words));
+    }
+}
+
 /* What a redefinition lacks, or has too much of. */
 static void
 test_bad_records (void)
 {
-  const struct
-  {
-    StmMomentKind kind;
-    const char *content;
-    StemmaError code;
-    const char *words;
-  } cases[] = {
+  const BadRecord cases[] = {
     { 0, "<state>shutoff</state><creationTime>1</creationTime>", STEMMA_ERROR_INVALID_XML,
       "<name>" },
     { 0, "<name>a</name><state>shutoff</state>", STEMMA_ERROR_INVALID_XML, "<creationTime>" },
@@ -226,6 +247,20 @@ test_bad_records (void)
       "<name>a</name><state>shutoff</state><creationTime>1</creationTime>"
       "<disks><disk name='vda'><driver type='raw'/></disk></disks>",
       STEMMA_ERROR_NOT_SUPPORTED, "another format" },
+    { 0, "<name>a</name><state>shutoff</state><creationTime>1</creationTime><domain><a/></domain>",
+      STEMMA_ERROR_INVALID_XML, "<domain> cannot be read" },
+    { 1, "<name>a</name><creationTime>1</creationTime>", STEMMA_ERROR_INVALID_XML, "<domain>" },
+    { 1, "<name>a</name><creationTime>1</creationTime><domain><uuid>" UUID "</uuid></domain>",
+      STEMMA_ERROR_INVALID_XML, "<domain>" },
+  };
+
+  assert_bad_records (cases, G_N_ELEMENTS (cases));
+}
+
+static void
+test_bad_uuids (void)
+{
+  const BadRecord cases[] = {
     { 0,
       "<name>a</name><state>shutoff</state><creationTime>1</creationTime>"
       "<domain type='kvm'><name>a</name></domain>",
@@ -245,27 +280,9 @@ test_bad_records (void)
       STEMMA_ERROR_INVALID_XML, "<uuid>" },
     { 1, "<name>a</name><creationTime>1</creationTime><domain><uuid/></domain>",
       STEMMA_ERROR_INVALID_XML, "<domain>" },
-    { 0, "<name>a</name><state>shutoff</state><creationTime>1</creationTime><domain><a/></domain>",
-      STEMMA_ERROR_INVALID_XML, "<domain> cannot be read" },
-    { 1, "<name>a</name><creationTime>1</creationTime>", STEMMA_ERROR_INVALID_XML, "<domain>" },
-    { 1, "<name>a</name><creationTime>1</creationTime><domain><uuid>" UUID "</uuid></domain>",
-      STEMMA_ERROR_INVALID_XML, "<domain>" },
   };
 
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
-    {
-      g_autofree char *text = g_strdup_printf ("<domain%s>%s</domain%s>", kinds[cases[i].kind],
-                                               cases[i].content, kinds[cases[i].kind]);
-      g_autoptr (GError) error = NULL;
-      g_autoptr (StmMomentDocument)
-          document = stm_moment_document_parse (text, cases[i].kind, &error);
-
-      g_assert_no_error (error);
-      g_assert_false (stm_moment_document_check_redefine (document, &error));
-      g_test_message ("%s", error->message);
-      g_assert_error (error, STEMMA_ERROR, (int) cases[i].code);
-      g_assert_nonnull (strstr (error->message, cases[i].words));
-    }
+  assert_bad_records (cases, G_N_ELEMENTS (cases));
 }
 
 static void
@@ -404,6 +421,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/moment-document/bad-checkpoints-are-refused-with-reason",
                    test_checkpoint_refusals);
   g_test_add_func ("/core/moment-document/bad-records-are-refused-with-reason", test_bad_records);
+  g_test_add_func ("/core/moment-document/a-uuid-that-is-none-is-refused", test_bad_uuids);
   g_test_add_func ("/core/moment-document/memory-goes-by-the-state", test_memory_by_state);
   g_test_add_func ("/core/moment-document/definitions-are-shared", test_definitions_are_shared);
   g_test_add_func ("/core/moment-document/a-known-beginning-is-not-a-known-definition",
