@@ -1,4 +1,8 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later
+/* A machine with checkpoints in the world of images, and short ways to plans and refusals.
+ *
+ * Used by the tests of checkpoints; single-threaded.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "checkpoint-kit.h"
 
