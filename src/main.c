@@ -217,8 +217,9 @@ make_driver (const Settings *settings, GError **error)
   g_autofree char *images = g_build_filename (settings->state_directory, "sim-images", NULL);
   g_autofree char *store = g_build_filename (settings->state_directory, "stemma.db", NULL);
   gboolean is_simulated = g_file_test (images, G_FILE_TEST_EXISTS);
+  gboolean is_in_use = is_simulated || g_file_test (store, G_FILE_TEST_EXISTS);
 
-  if (g_file_test (store, G_FILE_TEST_EXISTS) && is_simulated != is_simulation (settings))
+  if (is_in_use && is_simulated != is_simulation (settings))
     {
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_WRONG_STATE,
                    "the store in '%s' belongs to %s: give another directory with --state-dir",

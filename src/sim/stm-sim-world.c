@@ -6,9 +6,16 @@
 
 #include "stemma-error.h"
 
+#include <glib/gstdio.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_FILE (256 * 1024 * 1024) /* bytes */
+#define DIRECTORY_MODE 0700
+#define FILE_MODE 0600
 #define FILE_TYPE G_VARIANT_TYPE ("a(ssmsmsmsta(tt)a(ssxta(tt))a(sbat))")
 
 struct _StmSimWorld
@@ -56,9 +63,37 @@ load (StmSimWorld *self, GError **error)
   return TRUE;
 }
 
+/* From the first start on: the file marks the directory as that of a simulation, before a store is
+ * made in it. One that is there, and may be another service's, is left as it is. */
+static gboolean
+begin_file (const char *file, GError **error)
+{
+  g_autofree char *directory = g_path_get_dirname (file);
+  int fd = -1;
+
+  if (g_mkdir_with_parents (directory, DIRECTORY_MODE) == 0)
+    fd = g_open (file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+  if (fd < 0 && errno != EEXIST)
+    {
+      g_set_error (error, STEMMA_ERROR,
+                   errno == ENOSPC ? STEMMA_ERROR_NO_SPACE : STEMMA_ERROR_READ_ONLY,
+                   "the images of the simulation cannot be kept in %s: %s; choose another "
+                   "directory with --state-dir",
+                   file, g_strerror (errno));
+      return FALSE;
+    }
+  if (fd >= 0)
+    close (fd);
+
+  return TRUE;
+}
+
 StmSimWorld *
 stm_sim_world_open (const char *file, GError **error)
 {
+  if (file != NULL && !begin_file (file, error))
+    return NULL;
+
   g_autoptr (StmSimWorld) self = g_new0 (StmSimWorld, 1);
 
   g_mutex_init (&self->mutex);
@@ -169,7 +204,7 @@ stm_sim_world_commit_locked (StmSimWorld *self, GError **error)
 
   if (g_file_set_contents_full (
           self->file, g_variant_get_data (images), g_variant_get_size (images),
-          G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &local))
+          G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, FILE_MODE, &local))
     return TRUE;
 
   gboolean is_full = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOSPC);

@@ -148,14 +148,34 @@ static void
 test_what_cannot_be_kept_is_undone (void)
 {
   const StmSimBehaviour behaviour = { 0 };
+  g_autofree char *directory = g_dir_make_tmp ("stemma-sim-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (directory, "sim-images", NULL);
   g_autoptr (GError) error = NULL;
-  g_autoptr (StmSimDriver)
-      driver = stm_sim_driver_new ("/nonexistent/sim-images", &behaviour, &error);
+  g_autoptr (StmSimDriver) driver = stm_sim_driver_new (file, &behaviour, &error);
 
   g_assert_no_error (error);
+  g_unlink (file);
+  g_rmdir (directory);
   g_assert_null (walk (driver, DIRECTORY "/a", &error));
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_FAILED);
   g_assert_false (stm_sim_driver_has_image (driver, DIRECTORY "/a"));
+}
+
+/* A file stands where the directory should be: nobody can make it, not even root. */
+static void
+test_a_place_that_cannot_be_is_refused (void)
+{
+  const StmSimBehaviour behaviour = { 0 };
+  g_autofree char *directory = g_dir_make_tmp ("stemma-sim-XXXXXX", NULL);
+  g_autofree char *state = g_build_filename (directory, "state", NULL);
+  g_autofree char *file = g_build_filename (state, "sim-images", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (state, "no directory", -1, NULL));
+  g_assert_null (stm_sim_driver_new (file, &behaviour, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_READ_ONLY);
+  g_unlink (state);
+  g_rmdir (directory);
 }
 
 int
@@ -167,6 +187,8 @@ main (int argc, char **argv)
   g_test_add_func ("/sim/own/images-outlive-the-service", test_images_outlive_the_service);
   g_test_add_func ("/sim/own/a-spoilt-file-is-refused", test_a_spoilt_file_is_refused);
   g_test_add_func ("/sim/own/what-cannot-be-kept-is-undone", test_what_cannot_be_kept_is_undone);
+  g_test_add_func ("/sim/own/a-place-that-cannot-be-is-refused",
+                   test_a_place_that_cannot_be_is_refused);
 
   return g_test_run ();
 }
