@@ -52,9 +52,9 @@ struct _StmDriverInterface
   gboolean (*reap) (StmDriver *self, GCancellable *cancellable, GError **error);
 
   /* The path by which records know the file that `path`, a plain one, names: with all links
-   * followed where a file is there, else with those of its directory; a copy where neither is,
-   * where what is there can be no image, and of a device. Opens nothing, allows nothing. May be
-   * left out by a driver whose files have no links. */
+   * followed where something is there, else with those of its directory; a copy where neither is,
+   * and of a device. Opens nothing, allows nothing. May be left out by a driver whose files have no
+   * links. */
   char *(*find_real_path) (StmDriver *self, const char *path);
 
   /* The images of a chain, active first, by our own reading of the headers; paths canonical, target

@@ -126,12 +126,11 @@ view_machine (const StmRedefinition *self, const StmRedefined *redefined)
 /* --- what is written of each --- */
 
 static gboolean
-is_named (const Alignment *self, guint place, const char *name)
+is_named (const Alignment *self, guint place, const char *name, const char *path)
 {
   const View *view = &g_array_index (self->views, View, place);
 
-  return strcmp (view->target, name) == 0
-         || g_strcmp0 (view->path, stm_spellings_get (self->redefinition->spellings, name)) == 0;
+  return strcmp (view->target, name) == 0 || g_strcmp0 (view->path, path) == 0;
 }
 
 /* Mostly the disks are listed in the order of the machine. */
@@ -139,11 +138,12 @@ static gssize
 find_view (const Alignment *self, const StmDocumentDisk *disk, guint guess)
 {
   const char *name = disk->name;
+  const char *path = stm_spellings_get (self->redefinition->spellings, name);
 
-  if (guess < self->views->len && is_named (self, guess, name))
+  if (guess < self->views->len && is_named (self, guess, name, path))
     return guess;
   for (guint i = 0; i < self->views->len; i++)
-    if (is_named (self, i, name))
+    if (is_named (self, i, name, path))
       return i;
   /* Perhaps by the path of its image of today. */
   name = stm_moment_document_target (self->redefined->document, disk, self->redefinition->domain);

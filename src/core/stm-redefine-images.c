@@ -308,6 +308,24 @@ check_paths (const Look *self, const GPtrArray *chain, gsize n_declared, GError 
   return TRUE;
 }
 
+/* No file is opened before its path is allowed, the given one and the one that its links lead to;
+ * of that nothing is told. */
+static gboolean
+check_unknown (const Look *self, const StmRedefinedDisk *disk, GError **error)
+{
+  const char *real = stm_spellings_get_real (self->redefinition->spellings, disk->unknown);
+
+  if (!stm_path_policy_check (self->given, disk->unknown, error))
+    return FALSE;
+  if (stm_path_policy_check (self->given, real, NULL))
+    return TRUE;
+
+  g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED,
+               "its path is not allowed: a symbolic link leads out of the directories of the "
+               "approved disks; move the image there, or make its directory a pool in stemma.conf");
+  return FALSE;
+}
+
 static GPtrArray *
 walk (const Look *self, const StmRedefinedDisk *disk, GError **error)
 {
@@ -322,8 +340,7 @@ walk (const Look *self, const StmRedefinedDisk *disk, GError **error)
     .policy = self->policy,
   };
 
-  /* No file is opened before its path is allowed. */
-  if (!stm_path_policy_check (self->given, disk->unknown, error))
+  if (!check_unknown (self, disk, error))
     return NULL;
 
   g_autoptr (GPtrArray)

@@ -400,7 +400,9 @@ stm_image_file_spell (const char *path)
   if (is_device_path (path) || !stm_path_is_plain (path, NULL))
     return g_strdup (path);
 
-  char *real = find_real_path (path, path, NULL);
+  /* Whatever it is: that it can be no image is for those to say who open what is allowed. */
+  g_auto (StmOwnedFd) place_fd = open (path, O_PATH | O_CLOEXEC);
+  char *real = place_fd >= 0 ? read_real_path (place_fd, path, NULL) : NULL;
 
   if (real == NULL)
     real = find_real_place (path);

@@ -69,7 +69,7 @@ char *stm_image_file_canonicalise (const char *path, GError **error);
 char *stm_image_file_resolve (const char *image, const char *reference, GError **error);
 
 /* The canonical form of a path that need not be one of an image that is there: its real path where
- * a file is, else its name in the real path of its directory, else the path as it is. Opens
+ * something is, else its name in the real path of its directory, else the path as it is. Opens
  * nothing, allows nothing. */
 char *stm_image_file_spell (const char *path);
 

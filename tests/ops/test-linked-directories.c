@@ -325,6 +325,25 @@ test_active (Fixture *self, gconstpointer data)
                   STEMMA_ERROR_INVALID_XML, "overlay");
 }
 
+/* By the path that was given, and in the same words as the ways before: neither where a link leads
+ * nor what is there is told. */
+static void
+assert_way_refused (Fixture *self, const char *way, char **inout_words)
+{
+  g_autoptr (GError) error = redefine_one (self, make_snapshot ("f", "vda", NULL, way, ""));
+  const char *rest = NULL;
+
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
+  g_assert_null (strstr (error->message, self->outside));
+  g_assert_null (find (self, "f"));
+  rest = strstr (error->message, way);
+  g_assert_nonnull (rest);
+  rest += strlen (way);
+  if (*inout_words == NULL)
+    *inout_words = g_strdup (rest);
+  g_assert_cmpstr (rest, ==, *inout_words);
+}
+
 /* Neither out of the approved directories, nor to what lies behind a link that leads there. */
 static void
 test_outside (Fixture *self, gconstpointer data)
@@ -334,32 +353,43 @@ test_outside (Fixture *self, gconstpointer data)
   g_autofree char *through = NULL;
   g_autofree char *missing = NULL;
   g_autofree char *foreign = NULL;
+  g_autofree char *to_file = NULL;
+  g_autofree char *to_text = NULL;
+  g_autofree char *text = NULL;
 
   if (self->directory == NULL)
     return;
   define (self, self->spelled_top, "");
   secret = g_build_filename (self->outside, "secret.qcow2", NULL);
   way_out = spell (self, "data", "way-out");
-  through = spell (self, "images/way-out", "secret.qcow2");
-  missing = spell (self, "images/way-out", "missing.qcow2");
-  foreign = spell (self, "elsewhere", "secret.qcow2");
+  through = spell (self, "data/way-out", "secret.qcow2");
+  missing = spell (self, "data/way-out", "missing.qcow2");
+  foreign = spell (self, "images/way-out", "secret.qcow2");
   test_image_create (secret, "qcow2", SIZE, NULL, NULL);
   g_assert_cmpint (symlink (self->outside, way_out), ==, 0);
+  to_file = spell (self, "data", "to-file");
+  to_text = spell (self, "data", "to-text");
+  text = g_build_filename (self->outside, "text", NULL);
+  g_assert_true (g_file_set_contents (text, "no image", -1, NULL));
+  g_assert_cmpint (symlink (secret, to_file), ==, 0);
+  g_assert_cmpint (symlink (text, to_text), ==, 0);
 
-  const char *const paths[] = { secret, through, missing, foreign };
-  for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
-    {
-      /* By the path that was given: where a link leads is not told. */
-      assert_refused (redefine_one (self, make_snapshot ("f", "vda", NULL, paths[i], "")),
-                      STEMMA_ERROR_NOT_ALLOWED, paths[i]);
-      g_assert_null (find (self, "f"));
-    }
+  assert_refused (redefine_one (self, make_snapshot ("f", "vda", NULL, secret, "")),
+                  STEMMA_ERROR_NOT_ALLOWED, secret);
+  assert_refused (redefine_one (self, make_snapshot ("f", "vda", NULL, foreign, "")),
+                  STEMMA_ERROR_NOT_ALLOWED, foreign);
 
-  const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = missing };
+  /* A directory, an image, a text and nothing at all are refused in the same words. */
+  const char *const ways[] = { way_out, through, missing, to_file, to_text };
+  g_autofree char *words = NULL;
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    assert_way_refused (self, ways[i], &words);
+
+  const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = foreign };
   assert_refused (submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "f",
                                                                             .choices = &choice,
                                                                             .n_choices = 1 })),
-                  STEMMA_ERROR_NOT_ALLOWED, missing);
+                  STEMMA_ERROR_NOT_ALLOWED, foreign);
 }
 
 /* One document declares the golden base by a link to the file, the headers of the others name the

@@ -467,8 +467,7 @@ test_canonical_paths (Fixture *self, gconstpointer unused)
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED);
 }
 
-/* door -> root; the path of what is not there, or can be no image, has its directory's links alone
- * followed. */
+/* door -> root; the path of what is not there has its directory's links alone followed. */
 static void
 test_spells (Fixture *self, gconstpointer unused)
 {
@@ -477,8 +476,13 @@ test_spells (Fixture *self, gconstpointer unused)
   g_autofree char *alias = in_root (self, "alias");
   g_autofree char *dangling = in_root (self, "dangling");
   g_autofree char *directory = in_root (self, "directory");
-  const char *const names[] = { "image", "alias", "absent", "dangling", "directory" };
-  const char *const expected[] = { "image", "image", "absent", "dangling", "directory" };
+  g_autofree char *to_directory = in_root (self, "to-directory");
+  const char *const names[] = {
+    "image", "alias", "absent", "dangling", "directory", "to-directory"
+  };
+  const char *const expected[] = {
+    "image", "image", "absent", "dangling", "directory", "directory"
+  };
   const char *const unchanged[] = {
     "/no-such-directory/a", "/dev/null", "/dev/no-such/a", "relative", "/a/../b", ""
   };
@@ -488,6 +492,7 @@ test_spells (Fixture *self, gconstpointer unused)
   g_assert_cmpint (symlink (image, alias), ==, 0);
   g_assert_cmpint (symlink ("nothing", dangling), ==, 0);
   g_assert_cmpint (g_mkdir (directory, 0700), ==, 0);
+  g_assert_cmpint (symlink (directory, to_directory), ==, 0);
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
     {
       g_autofree char *given = g_build_filename (door, names[i], NULL);
