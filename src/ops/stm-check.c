@@ -68,6 +68,7 @@ stm_check_async (const StmModel *model, StmDriver *driver, StmWorkers *workers,
       StmCheckedDomain *domain = g_new0 (StmCheckedDomain, 1);
 
       domain->domain_id = g_strdup (g_ptr_array_index (ids, i));
+      domain->generation = stm_model_generation (model, domain->domain_id);
       domain->images = stm_model_images (model, domain->domain_id);
       domain->policy = stm_model_path_policy (model, domain->domain_id, pools);
       g_ptr_array_add (check->domains, domain);

@@ -13,7 +13,8 @@
 typedef struct
 {
   char *domain_id;
-  GPtrArray *images; /* StmImage as recorded when the check began */
+  guint64 generation; /* of the domain when the check began */
+  GPtrArray *images;  /* StmImage as recorded when the check began */
   StmPathPolicy *policy;
   StmSurvey *survey; /* NULL when it could not be made */
 } StmCheckedDomain;

@@ -144,6 +144,18 @@ judge_moments (StmInspector *self, const StmCheckedDomain *domain, const StmChan
     }
 }
 
+/* An operation that ran meanwhile may have made what the look could not see yet, and has looked for
+ * itself: then the health that is on record is the newer one. */
+static StmChange *
+plan_health (StmInspector *self, const StmCheckedDomain *domain)
+{
+  const StmModel *model = stm_ledger_get_model (self->ledger);
+
+  return stm_model_generation (model, domain->domain_id) == domain->generation
+             ? stm_plan_health (model, domain->survey, domain->domain_id)
+             : NULL;
+}
+
 static void
 judge_domain (StmInspector *self, const StmCheckedDomain *domain)
 {
@@ -156,7 +168,7 @@ judge_domain (StmInspector *self, const StmCheckedDomain *domain)
   stm_inspector_note (self, domain->survey);
   if (stm_job_runner_is_busy (self->runner, domain->domain_id))
     return;
-  change = stm_plan_health (model, domain->survey, domain->domain_id);
+  change = plan_health (self, domain);
   tally = stm_finding_tally_new (domain->domain_id);
   judge_images (self, domain, tally);
   judge_moments (self, domain, change, tally);
