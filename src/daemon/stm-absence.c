@@ -1,6 +1,6 @@
 /* A filter on the connection, which GDBus runs on its own thread in the order of the messages: a
  * call that comes after the loss of the name is refused, one that came before goes on to the
- * service, which at its end waits for those that need a word of the bus or of the authority.
+ * service, which at its end waits a little for those that it has not answered.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */

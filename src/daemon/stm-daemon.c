@@ -14,7 +14,8 @@
 #include <signal.h>
 
 /* How long the end waits for calls that came before it: what is asked of the bus and of the
- * authority is answered sooner, what a person is asked may not be. */
+ * authority is answered sooner, and most operations begin sooner; what a person is asked may not
+ * be, nor who waits for the end of a job. */
 #define DRAIN_MILLISECONDS 1000
 
 struct _StmDaemon

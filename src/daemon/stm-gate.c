@@ -23,6 +23,7 @@ struct _StmGate
 
   StmAuthority *authority;
   StmGateClients *clients;
+  guint n_passed; /* calls that were passed on and not answered */
 };
 
 G_DEFINE_FINAL_TYPE (StmGate, stm_gate, G_TYPE_OBJECT)
@@ -35,7 +36,7 @@ typedef struct
   StmGateIsThere is_there; /* NULL: while it is exported */
 } Attachment;
 
-/* What is attached to a call that is passed on. */
+/* What is attached to a call that is passed on, until it is answered. */
 typedef struct
 {
   StmCaller caller;
@@ -76,6 +77,7 @@ passed_free (gpointer data)
 {
   Passed *passed = data;
 
+  passed->gate->n_passed--;
   g_object_unref (passed->gate);
   g_free (passed);
 }
@@ -136,6 +138,7 @@ pass (GatedCall *call)
 
   passed->caller.uid = call->uid;
   passed->gate = g_object_ref (call->gate);
+  passed->gate->n_passed++;
   g_object_set_qdata_full (G_OBJECT (invocation), caller_quark (), passed, passed_free);
   generated_vtable (call->skeleton)
       ->method_call (g_dbus_method_invocation_get_connection (invocation),
@@ -359,7 +362,7 @@ stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
 gboolean
 stm_gate_has_pending (StmGate *self)
 {
-  return stm_gate_clients_has_pending (self->clients);
+  return self->n_passed > 0 || stm_gate_clients_has_pending (self->clients);
 }
 
 const StmCaller *

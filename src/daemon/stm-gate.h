@@ -42,7 +42,7 @@ void stm_gate_attach_flyweight (StmGate *self, GDBusInterfaceSkeleton *skeleton,
 /* A call of a client to such a skeleton; takes the invocation. */
 void stm_gate_call (GDBusInterfaceSkeleton *skeleton, GDBusMethodInvocation *invocation);
 
-/* Whether a call still waits to hear whether it is allowed. */
+/* Whether a call still waits to hear whether it is allowed, or for its answer. */
 gboolean stm_gate_has_pending (StmGate *self);
 
 /* Who makes this call. Known for methods that carry an action; for open ones the uid is unknown,

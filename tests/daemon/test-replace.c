@@ -16,6 +16,7 @@
 #define N_GOOD_AFTER 200
 #define N_SNAPSHOTS 10
 #define N_CALLS 20
+#define N_EDITS 5
 /* Of RequestName: DBUS_NAME_FLAG_REPLACE_EXISTING, _DO_NOT_QUEUE. */
 #define TAKE_NAME (2U | 4U)
 #define IS_OWNER 1U
@@ -363,33 +364,23 @@ begin_taking_name (GDBusConnection *client)
 }
 
 /* The bus takes what one client sends in order: the service hears of the calls, and then that it
- * has lost the name. It has to ask the bus who the client is before it can answer. */
+ * has lost the name. */
 static void
-test_handing_over (Service *service, gconstpointer unused)
+take_name_and_hear (Service *service, GDBusConnection *stranger, BusCall **calls, gsize n_calls,
+                    const char *reply_type)
 {
-  g_autofree char *domain = NULL;
-  GDBusConnection *stranger = bus_client_new ();
-  BusCall *calls[N_CALLS] = { NULL };
-  BusCall *taking = NULL;
+  g_autoptr (GSubprocess) first = g_steal_pointer (&service->process);
+  BusCall *taking = begin_taking_name (stranger);
   guint answer = 0;
-  g_autoptr (GSubprocess) first = NULL;
   g_autoptr (GVariant) taken = NULL;
   g_autoptr (GError) error = NULL;
 
-  service_stop (service);
-  service_start (service, SERVICE_SESSION);
-  domain = service_define (service, "mail", one_image);
-  first = g_steal_pointer (&service->process);
-  for (guint i = 0; i < N_CALLS; i++)
-    calls[i] = service_call_begin (service, stranger, SERVICE_MANAGER, "Manager", "FindDomain",
-                                   g_variant_new_parsed ("('mail', @a{sv} {})"));
-  taking = begin_taking_name (stranger);
-  for (guint i = 0; i < N_CALLS; i++)
+  for (gsize i = 0; i < n_calls; i++)
     {
       g_autoptr (GVariant) reply = bus_call_end (calls[i], &error);
 
       g_assert_no_error (error);
-      g_assert_true (g_variant_is_of_type (reply, G_VARIANT_TYPE ("(o)")));
+      g_assert_true (g_variant_is_of_type (reply, G_VARIANT_TYPE (reply_type)));
     }
   taken = bus_call_end (taking, &error);
   g_assert_no_error (error);
@@ -397,6 +388,40 @@ test_handing_over (Service *service, gconstpointer unused)
   g_assert_cmpuint (answer, ==, IS_OWNER);
   g_subprocess_wait_check (first, /* cancellable= */ NULL, &error);
   g_assert_no_error (error);
+}
+
+/* The service has to ask the bus who the client is before it can answer. */
+static void
+test_handing_over (Service *service, gconstpointer unused)
+{
+  GDBusConnection *stranger = bus_client_new ();
+  BusCall *calls[N_CALLS] = { NULL };
+
+  service_stop (service);
+  service_start (service, SERVICE_SESSION);
+  g_free (service_define (service, "mail", one_image));
+  for (guint i = 0; i < N_CALLS; i++)
+    calls[i] = service_call_begin (service, stranger, SERVICE_MANAGER, "Manager", "FindDomain",
+                                   g_variant_new_parsed ("('mail', @a{sv} {})"));
+  take_name_and_hear (service, stranger, calls, N_CALLS, "(o)");
+  bus_client_leave (stranger);
+}
+
+/* Each of them waits for the one before it, and for the disk. */
+static void
+test_operations (Service *service, gconstpointer unused)
+{
+  GDBusConnection *stranger = bus_client_new ();
+  BusCall *calls[N_EDITS] = { NULL };
+  g_autofree char *domain = NULL;
+
+  service_stop (service);
+  service_start (service, SERVICE_SESSION);
+  domain = service_define (service, "mail", one_image);
+  for (guint i = 0; i < N_EDITS; i++)
+    calls[i] = service_call_begin (service, stranger, domain, "Domain", "SetDescription",
+                                   g_variant_new_parsed ("(%s, @a{sv} {})", i % 2 ? "a" : "b"));
+  take_name_and_hear (service, stranger, calls, N_EDITS, "()");
   bus_client_leave (stranger);
 }
 
@@ -418,6 +443,7 @@ main (int argc, char **argv)
               service_tear_down)
   TEST ("callers-without-a-pause-never-meet-half-a-service", test_crowd);
   TEST ("calls-that-came-before-the-name-was-lost-are-answered", test_handing_over);
+  TEST ("operations-that-came-before-the-name-was-lost-are-answered", test_operations);
   TEST ("who-calls-during-the-wait-is-told-to-call-again", test_waiting);
   TEST ("a-service-that-waits-ends-when-asked-to", test_stopped);
   TEST ("a-service-that-waits-makes-place-for-a-third", test_third);
