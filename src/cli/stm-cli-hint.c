@@ -84,7 +84,7 @@ hint_of_listing (const StmCliCall *call, const GError *error)
   return g_strdup_printf ("try: %s %s", program, call->listing);
 }
 
-/* There is no bus, or no service on it. */
+/* There is no bus, or no service on it. One that is being replaced, or that was, needs no help. */
 static char *
 hint_of_absence (const StmCliCall *call, const GError *error)
 {
@@ -92,7 +92,8 @@ hint_of_absence (const StmCliCall *call, const GError *error)
 
   if (call->settings->address != NULL
       || (has_bus && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN)
-          && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER)))
+          && !g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER))
+      || (call->client != NULL && stemma_client_has_service_sync (call->client)))
     return NULL;
   if (call->settings->session)
     return g_strdup (has_bus ? "try: stemmad --session &"

@@ -94,6 +94,23 @@ stemma_client_get_connection (StemmaClient *self)
   return self->connection;
 }
 
+gboolean
+stemma_client_has_service_sync (StemmaClient *self)
+{
+  g_autoptr (GVariant) reply = NULL;
+  gboolean has_owner = FALSE;
+
+  g_return_val_if_fail (STEMMA_IS_CLIENT (self), FALSE);
+
+  reply = g_dbus_connection_call_sync (
+      self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "NameHasOwner", g_variant_new ("(s)", STEMMA_BUS_NAME), G_VARIANT_TYPE ("(b)"),
+      G_DBUS_CALL_FLAGS_NONE, self->timeout, /* cancellable= */ NULL, /* error= */ NULL);
+  if (reply != NULL)
+    g_variant_get (reply, "(b)", &has_owner);
+  return has_owner;
+}
+
 void
 stemma_client_set_call_flags (StemmaClient *self, GDBusCallFlags flags)
 {
@@ -134,9 +151,17 @@ is_unknown_object (const GError *error)
          || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
 }
 
+static gboolean
+is_no_service (const GError *error)
+{
+  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN)
+         || g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER);
+}
+
 /* What GDBus puts before the words of a remote error is of no use to people. */
 static GVariant *
-end_call (const Request *request, GVariant *reply, GError *problem, GError **error)
+end_call (StemmaClient *self, const Request *request, GVariant *reply, GError *problem,
+          GError **error)
 {
   gboolean is_ours = strchr (request->interface, '.') == NULL;
 
@@ -155,8 +180,8 @@ end_call (const Request *request, GVariant *reply, GError *problem, GError **err
     }
 
   g_dbus_error_strip_remote_error (problem);
-  if (g_error_matches (problem, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN)
-      || g_error_matches (problem, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER))
+  /* One that is being replaced says so itself, and has a name that has an owner. */
+  if (is_no_service (problem) && !stemma_client_has_service_sync (self))
     g_prefix_error (&problem,
                     "the service " STEMMA_BUS_NAME " is not there; start stemmad, or install it "
                     "so that the bus does: ");
@@ -189,7 +214,7 @@ make_call_allowed (StemmaClient *self, const Request *request, GCancellable *can
       g_clear_error (&problem);
       reply = make_call (self, request, cancellable, &problem);
     }
-  return end_call (request, reply, problem, error);
+  return end_call (self, request, reply, problem, error);
 }
 
 GVariant *

@@ -82,6 +82,17 @@ stemma_client_new_for_address_sync (const char *address, GCancellable *cancellab
 GDBusConnection *stemma_client_get_connection (StemmaClient *self);
 
 /**
+ * stemma_client_has_service_sync:
+ * @self: a client
+ *
+ * Tells whether the name of the service has an owner on the bus now. A service that is just being
+ * replaced by another is none that answers, but its name has one. Starts no service.
+ *
+ * Returns: whether it has
+ */
+gboolean stemma_client_has_service_sync (StemmaClient *self);
+
+/**
  * stemma_client_set_call_flags:
  * @self: a client
  * @flags: flags for all further calls

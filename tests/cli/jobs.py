@@ -6,7 +6,9 @@ SPDX-License-Identifier: LGPL-2.1-or-later
 """
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -118,11 +120,30 @@ def test_second_service(where):
         where.well('list')
 
 
+def test_call_during_replacement(where):
+    """The second service has the name, and waits for the first, which has the store."""
+    with service(where) as first:
+        with_snapshots(where, 'one')
+        os.kill(first.process.pid, signal.SIGSTOP)
+        try:
+            with service(where, '--replace'):
+                stage.wait_until(lambda: 'being replaced' in where.run('--timeout=1', 'list').err,
+                                 'the second service')
+                said = where.ill(8, 'show', 'web')
+                os.kill(first.process.pid, signal.SIGCONT)
+                assert said.endswith('call again in a moment\n') and 'start' not in said, said
+                stage.wait_until(lambda: where.run('show', 'web').status == 0, 'the end of the first')
+        finally:
+            os.kill(first.process.pid, signal.SIGCONT)
+
+
 TESTS = [
     ('/cli/jobs-at-work/next-one-waits-its-turn-and-cannot-be-planned', test_turns),
     ('/cli/jobs-at-work/numbers-of-jobs-go-on', test_numbers_after_restarts),
     ('/cli/jobs-at-work/who-waits-over-a-replacement-is-told', test_waiting_over_a_replacement),
     ('/cli/jobs-at-work/who-waits-over-a-kill-is-told', test_waiting_over_a_kill),
+    ('/cli/jobs-at-work/who-calls-during-a-replacement-is-told-to-call-again',
+     test_call_during_replacement),
     ('/cli/jobs-at-work/second-service-is-told-of-replace', test_second_service),
 ]
 
