@@ -14,34 +14,46 @@
 #define MAX_NAME_BYTES 255
 
 static gboolean
-refuse_name (const char *why, GError **error)
+refuse_name (const char *noun, const char *why, GError **error)
 {
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-               "this cannot be the name of a snapshot: it %s; choose another name", why);
+               "this cannot be the name of a %s: it %s; choose another name", noun, why);
   return FALSE;
+}
+
+static gboolean
+check_name (const char *noun, const char *name, GError **error)
+{
+  if (*name == '\0')
+    return refuse_name (noun, "is empty", error);
+  if (strnlen (name, MAX_NAME_BYTES + 1) > MAX_NAME_BYTES)
+    return refuse_name (noun, "is longer than 255 bytes", error);
+  if (!g_utf8_validate (name, -1, NULL))
+    return refuse_name (noun, "is not UTF-8", error);
+  if (*name == '.')
+    return refuse_name (noun, "begins with a '.'", error);
+
+  for (const char *p = name; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      if (*p == '/')
+        return refuse_name (noun, "has a '/'", error);
+      if (g_unichar_iscntrl (g_utf8_get_char (p)))
+        return refuse_name (noun, "has a control character", error);
+    }
+
+  return TRUE;
 }
 
 gboolean
 stm_moment_name_check (const char *name, GError **error)
 {
-  if (*name == '\0')
-    return refuse_name ("is empty", error);
-  if (strnlen (name, MAX_NAME_BYTES + 1) > MAX_NAME_BYTES)
-    return refuse_name ("is longer than 255 bytes", error);
-  if (!g_utf8_validate (name, -1, NULL))
-    return refuse_name ("is not UTF-8", error);
-  if (*name == '.')
-    return refuse_name ("begins with a '.'", error);
+  return check_name ("snapshot", name, error);
+}
 
-  for (const char *p = name; *p != '\0'; p = g_utf8_next_char (p))
-    {
-      if (*p == '/')
-        return refuse_name ("has a '/'", error);
-      if (g_unichar_iscntrl (g_utf8_get_char (p)))
-        return refuse_name ("has a control character", error);
-    }
-
-  return TRUE;
+gboolean
+stm_domain_name_check (const char *name, GError **error)
+{
+  return check_name ("domain", name, error);
 }
 
 const StmDomain *

@@ -70,5 +70,7 @@ StmChange *stm_plan_health (const StmModel *model, const StmSurvey *survey, cons
 /* A name that a client gave for a moment: not over 255 bytes of UTF-8, no control character, no
  * '/', no leading '.'. INVALID_ARGUMENT else. */
 gboolean stm_moment_name_check (const char *name, GError **error);
+/* The same for a domain. */
+gboolean stm_domain_name_check (const char *name, GError **error);
 /* Of a checkpoint: letters, digits, '_', '-' and '.', no leading '.', which is libvirt's schema. */
 gboolean stm_checkpoint_name_check (const char *name, GError **error);

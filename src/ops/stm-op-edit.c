@@ -26,13 +26,7 @@ prepare (StmOp *op, const StmModel *model, GPtrArray **out_images, GError **erro
   const char *id = stm_op_get_domain_id (op);
 
   *out_images = NULL;
-  if (self->name != NULL && *self->name == '\0')
-    {
-      g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_INVALID_ARGUMENT,
-                   "a domain's name cannot be empty");
-      return FALSE;
-    }
-  if (self->name != NULL && !stm_moment_name_check (self->name, error))
+  if (self->name != NULL && !stm_domain_name_check (self->name, error))
     return FALSE;
   if (stm_model_get_domain (model, id) != NULL)
     return TRUE;

@@ -109,7 +109,9 @@ def test_names_of_machines(where):
         where.machine('other', ['vda'], number=2)
         where.well('define', 'other.xml')
         where.ill(7, 'rename', 'web', 'other')
-        where.ill(2, 'rename', 'web', 'a/b')
+        for name, why in (('', 'is empty'), ('a/b', "has a '/'"), ('a\nb', 'has a control')):
+            said = where.ill(2, 'rename', 'web', name)
+            assert f'this cannot be the name of a domain: it {why}' in said, said
         where.ill(2, 'rename', 'web')
         where.ill(3, 'describe', 'nobody', 'x')
 
