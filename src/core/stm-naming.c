@@ -193,6 +193,14 @@ stm_naming_chosen (StmNaming *self, const char *path, const StmPathPolicy *polic
       g_hash_table_add (self->given, g_strdup (path));
       return TRUE;
     }
+  /* A link in its directory leads out of what is allowed, and nobody looked at what is there. */
+  if (facts != NULL && !stm_survey_has_name (self->survey, path)
+      && g_error_matches (facts->problem, STEMMA_ERROR, STEMMA_ERROR_NOT_ALLOWED))
+    {
+      g_propagate_prefixed_error (error, g_error_copy (facts->problem),
+                                  "the overlay cannot be made as %s: ", path);
+      return FALSE;
+    }
   g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_ALREADY_EXISTS,
                "the overlay cannot be made as %s: there is such a file, or a record of it, "
                "already; name another, or none",

@@ -385,11 +385,16 @@ test_outside (Fixture *self, gconstpointer data)
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
     assert_way_refused (self, ways[i], &words);
 
-  const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = foreign };
-  assert_refused (submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "f",
-                                                                            .choices = &choice,
-                                                                            .n_choices = 1 })),
-                  STEMMA_ERROR_NOT_ALLOWED, foreign);
+  const char *const files[] = { foreign, missing, through };
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = files[i] };
+
+      assert_refused (submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "f",
+                                                                                .choices = &choice,
+                                                                                .n_choices = 1 })),
+                      STEMMA_ERROR_NOT_ALLOWED, files[i]);
+    }
 }
 
 /* One document declares the golden base by a link to the file, the headers of the others name the
