@@ -286,8 +286,12 @@ stm_block_endpoint_quit_sync (StmBlockEndpoint *self, GError **error)
 {
   g_return_val_if_fail (self != NULL, FALSE);
 
+  /* Given up before it was greeted: it has no image to close, and does not hear that it may go. */
+  gboolean is_deaf = self->qmp == NULL && self->qmp_fd < 0;
   g_autoptr (GError) failure = NULL;
 
+  if (is_deaf)
+    return stm_qemu_process_end_sync (self->process, /* timeout_ms= */ 0, error);
   /* It may be gone before its reply is read; how it ended is what counts. */
   if (!stm_block_endpoint_tell_sync (self, "quit", NULL, "closing the images", NULL, &failure)
       && !g_error_matches (failure, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR))

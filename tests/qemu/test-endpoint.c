@@ -22,6 +22,8 @@
 
 #define DEATH_TIMEOUT_MS (30 * 1000)
 #define CAPACITY (4 * (guint64) 1024 * 1024)
+/* For the end of a process that is killed, in microseconds. */
+#define MUCH_TOO_LONG (4 * G_USEC_PER_SEC)
 
 static StmQemuSetup
 setup_of (ImageFixture *self)
@@ -350,6 +352,33 @@ test_a_killed_one_ends_the_call_and_frees_its_images (ImageFixture *self, gconst
   image_fixture_assert_no_endpoints (self);
 }
 
+/* It can be told nothing any more, and would never end by itself. */
+static void
+test_one_that_was_not_greeted_is_not_waited_for (ImageFixture *self, gconstpointer unused)
+{
+  if (!test_images_have_tools ())
+    return;
+
+  StmQemuSetup setup = setup_of (self);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&setup, &error);
+  gint64 start;
+
+  g_assert_no_error (error);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (stm_block_endpoint_get_version_sync (endpoint, cancellable, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED);
+  g_clear_error (&error);
+
+  start = g_get_monotonic_time ();
+  g_assert_false (stm_block_endpoint_quit_sync (endpoint, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, MUCH_TOO_LONG);
+  g_clear_pointer (&endpoint, stm_block_endpoint_free);
+  image_fixture_assert_no_endpoints (self);
+}
+
 /* Orphans. */
 
 static GSubprocess *
@@ -460,6 +489,8 @@ main (int argc, char **argv)
   ADD ("/qemu/endpoint/it-dies-with-its-thread", NULL, test_it_dies_with_its_thread);
   ADD ("/qemu/endpoint/a-killed-one-ends-the-call-and-frees-its-images", NULL,
        test_a_killed_one_ends_the_call_and_frees_its_images);
+  ADD ("/qemu/endpoint/one-that-was-not-greeted-is-not-waited-for", NULL,
+       test_one_that_was_not_greeted_is_not_waited_for);
   ADD ("/qemu/endpoint/reaping-ends-what-is-recorded", NULL, test_reaping_ends_what_is_recorded);
   ADD ("/qemu/endpoint/reaping-spares-a-process-that-took-over-the-pid", NULL,
        test_reaping_spares_a_process_that_took_over_the_pid);
