@@ -1,5 +1,6 @@
-/* Compares records with images, one look at a time for all who ask. Main loop only; decides nothing
- * but what differs.
+/* Compares records with images, one look at a time. Who asks while one is under way waits for the
+ * next, which sees all that came before the question. Main loop only; decides nothing but what
+ * differs.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -11,7 +12,7 @@
 #include "stm-check.h"
 #include "stm-finding-tally.h"
 
-/* Calls of Manager.Check that wait for the one look that is under way. */
+/* Calls of Manager.Check that wait. */
 #define MAX_WAITING 256
 
 struct _StmInspector
@@ -25,8 +26,9 @@ struct _StmInspector
   const char *const *pools;
   GHashTable *allocations; /* path → guint64, of the last survey */
   GPtrArray *found;        /* StmFinding, of the last check */
-  GPtrArray *waiting;      /* GTask: all answered by the check that runs */
-  guint n_writing; /* changes of that check that are not on record yet, and one for itself */
+  GPtrArray *answered;     /* GTask: those whom the look under way answers; NULL: there is none */
+  GPtrArray *waiting;      /* GTask: those that came since it began */
+  guint n_writing;         /* changes of that look that are not on record yet, and one for itself */
 };
 
 G_DEFINE_FINAL_TYPE (StmInspector, stm_inspector, G_TYPE_OBJECT)
@@ -86,6 +88,8 @@ judge_images (StmInspector *self, const StmCheckedDomain *domain, StmFindingTall
     }
 }
 
+static void begin_look (StmInspector *self);
+
 /* Answers when all that was seen is on record, so that who asked sees the health that was found. */
 static void
 end_one (StmInspector *self)
@@ -94,12 +98,14 @@ end_one (StmInspector *self)
 
   if (--self->n_writing > 0)
     return;
-  tasks = g_steal_pointer (&self->waiting);
-  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  tasks = g_steal_pointer (&self->answered);
   g_signal_emit (self, changed_signal, 0);
   for (guint i = 0; i < tasks->len; i++)
     g_task_return_pointer (g_ptr_array_index (tasks, i), stm_inspector_list_findings (self),
                            (GDestroyNotify) g_ptr_array_unref);
+  /* Who was just answered may have begun one. */
+  if (self->waiting->len > 0 && self->answered == NULL)
+    begin_look (self);
 }
 
 static void
@@ -193,6 +199,15 @@ on_checked (GObject *source, GAsyncResult *result, gpointer user_data)
   end_one (self);
 }
 
+static void
+begin_look (StmInspector *self)
+{
+  self->answered = g_steal_pointer (&self->waiting);
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  stm_check_async (stm_ledger_get_model (self->ledger), self->driver, self->workers, self->pools,
+                   on_checked, g_object_ref (self));
+}
+
 void
 stm_inspector_check_async (StmInspector *self, GAsyncReadyCallback callback, gpointer user_data)
 {
@@ -207,9 +222,8 @@ stm_inspector_check_async (StmInspector *self, GAsyncReadyCallback callback, gpo
       return;
     }
   g_ptr_array_add (self->waiting, g_steal_pointer (&task));
-  if (self->waiting->len == 1)
-    stm_check_async (stm_ledger_get_model (self->ledger), self->driver, self->workers, self->pools,
-                     on_checked, g_object_ref (self));
+  if (self->answered == NULL)
+    begin_look (self);
 }
 
 GPtrArray *
@@ -242,6 +256,7 @@ stm_inspector_finalize (GObject *object)
   g_clear_object (&self->runner);
   g_hash_table_unref (self->allocations);
   g_ptr_array_unref (self->found);
+  g_clear_pointer (&self->answered, g_ptr_array_unref);
   g_ptr_array_unref (self->waiting);
   G_OBJECT_CLASS (stm_inspector_parent_class)->finalize (object);
 }

@@ -1,4 +1,5 @@
-/* A check that is overtaken: what an operation made after its images were looked at is not missed.
+/* A check that is overtaken: what an operation made after its images were looked at is not missed,
+ * and who asks then is answered by another look.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -34,6 +35,7 @@ typedef struct
   Gate gate;
   StmRegistry *registry;
   GPtrArray *findings; /* of the last check; NULL while it is under way */
+  GPtrArray *later;    /* of one that was asked for meanwhile */
   GError *error;
   gboolean is_over;
 } Fixture;
@@ -155,7 +157,7 @@ set_up (Fixture *self, gconstpointer data)
   self->registry = stm_registry_open_sync (self->driver, self->directory, pools, &error);
   g_assert_no_error (error);
   submit (self, op);
-  /* Not to be one with that of the start. */
+  /* Nor is that of the start under way any more. */
   stm_registry_check_async (self->registry, on_checked, self);
   end_check (self);
 }
@@ -173,6 +175,7 @@ tear_down (Fixture *self, gconstpointer data)
   g_mutex_clear (&self->gate.mutex);
   g_cond_clear (&self->gate.cond);
   g_clear_pointer (&self->findings, g_ptr_array_unref);
+  g_clear_pointer (&self->later, g_ptr_array_unref);
   g_assert_cmpint (g_unlink (file), ==, 0);
   g_assert_cmpint (g_rmdir (self->directory), ==, 0);
   g_free (self->directory);
@@ -221,6 +224,31 @@ test_alone (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->findings->len, ==, 1);
 }
 
+static void
+on_later (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Fixture *self = user_data;
+
+  g_assert_nonnull (self->findings);
+  self->later = stm_registry_check_finish (STM_REGISTRY (source), result, &self->error);
+}
+
+static void
+test_question_during_a_look (Fixture *self, gconstpointer data)
+{
+  submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "s" }));
+  begin_held_check (self);
+  stm_sim_driver_lose_image (STM_SIM_DRIVER (self->driver), "/sim/a.qcow2");
+  stm_registry_check_async (self->registry, on_later, self);
+  end_held_check (self);
+  g_assert_cmpuint (self->findings->len, ==, 0);
+  while (self->later == NULL && self->error == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_no_error (self->error);
+  g_assert_cmpint (get_health (self, STM_MOMENT_SNAPSHOT, "s"), ==, STM_HEALTH_MISSING);
+  g_assert_cmpuint (self->later->len, ==, 1);
+}
+
 #define ADD(path, test) g_test_add (path, Fixture, &survey, set_up, test, tear_down)
 
 int
@@ -236,6 +264,8 @@ main (int argc, char **argv)
   ADD ("/ops/overtaken-check/a-new-checkpoint-is-not-missed", test_checkpoint);
   ADD ("/ops/overtaken-check/a-new-internal-snapshot-is-not-missed", test_internal);
   ADD ("/ops/overtaken-check/one-that-is-alone-tells-what-it-saw", test_alone);
+  ADD ("/ops/overtaken-check/who-asks-meanwhile-hears-of-another-look",
+       test_question_during_a_look);
   result = g_test_run ();
   g_type_class_unref (class);
   return result;
