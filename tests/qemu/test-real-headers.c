@@ -189,8 +189,9 @@ test_refused_kinds (Fixture *self, gconstpointer unused)
   g_assert_error (stm_survey_get (result, self->disk)->problem, STEMMA_ERROR,
                   STEMMA_ERROR_NOT_ALLOWED);
 
+  /* Not LUKS: to create one measures the machine's speed, which can fail on a busy one. */
   RUN ("qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=s,data=geheim", "-o",
-       "encrypt.format=luks,encrypt.key-secret=s", self->base, "16M");
+       "encrypt.format=aes,encrypt.key-secret=s", self->base, "16M");
   g_autoptr (StmSurvey) other = survey (self, self->base);
 
   g_assert_error (stm_survey_get (other, self->base)->problem, STEMMA_ERROR,
