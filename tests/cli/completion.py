@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import time
 
 import stage
 
@@ -60,13 +59,11 @@ def test_candidates(where):
 
 
 def test_silence(where):
-    """Quick and silent without a service, and starts none."""
-    begun = time.monotonic()
+    """Silent without a service, and starts none."""
     assert offered(where, 'show', '') == []
     assert offered(where, '--session', 'snapshot', 'revert', 'web', '') == []
     assert offered(where, '--address', 'nonsense', 'show', '') == []
     assert offered(where, 'snapshot', 'rev') == ['revert']
-    assert time.monotonic() - begun < 10
 
 
 def in_a_shell(where, arguments, lines):

@@ -343,48 +343,6 @@ test_path_policy (void)
   g_assert_cmpuint (g_strv_length ((char **) own->roots), ==, 2);
 }
 
-#define N_MANY 100000
-
-/* The small changes take milliseconds; if each of them walked the model, they would take more than
- * a hundred times as long as the one large change. */
-static void
-test_cost (void)
-{
-  g_autoptr (StmModel) model = stm_sample_model ();
-  g_autoptr (StmChange) many = stm_change_new (BETA);
-
-  for (guint i = 100; i < 100 + N_MANY; i++)
-    {
-      stm_sample_put_image (many, i, 1);
-      stm_sample_put_snapshot (many, i, i > 100 ? i - 1 : 0, i);
-    }
-  g_test_timer_start ();
-  g_assert_true (stm_model_check (model, many, NULL));
-  stm_model_apply (model, many);
-
-  double large = g_test_timer_elapsed ();
-
-  g_test_timer_start ();
-  for (guint i = 0; i < 2000; i++)
-    {
-      g_autoptr (StmChange) change = stm_change_new (BETA);
-      guint number = 200000 + i;
-
-      stm_sample_put_image (change, number, 10);
-      stm_sample_put_snapshot (change, number, 99 + N_MANY, number);
-      g_assert_true (stm_model_check (model, change, NULL));
-      stm_model_apply (model, change);
-
-      g_autofree char *path = stm_sample_path (number);
-      g_autoptr (GArray) users = stm_model_image_users (model, path);
-      g_autoptr (GPtrArray) children = stm_model_image_children (model, path);
-
-      g_assert_cmpuint (users->len, ==, 1);
-      g_assert_cmpuint (children->len, ==, 0);
-    }
-  g_assert_cmpfloat (g_test_timer_elapsed (), <, 10 * large);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -409,7 +367,6 @@ main (int argc, char **argv)
   g_test_add_func ("/core/model/shared-image-leaves-one-domain",
                    test_shared_image_leaves_one_domain);
   g_test_add_func ("/core/model/path-policy-has-roots-of-all-and-images-of-one", test_path_policy);
-  g_test_add_func ("/core/model/small-change-of-a-large-model-is-cheap", test_cost);
 
   return g_test_run ();
 }

@@ -329,7 +329,7 @@ test_very_wide (void)
   g_assert_cmpuint (stm_tree_count (tree), ==, 1);
 }
 
-/* --- health --- */
+/* --- images and health --- */
 
 /* Each snapshot froze the image of its number, and each image stands on the one before. */
 static StmModel *
@@ -348,6 +348,38 @@ model_of_images (guint n)
   apply (model, change);
 
   return model;
+}
+
+/* A snapshot with an image of its own is made, and it is asked what uses that image. */
+static guint64
+work_of_image (guint n)
+{
+  g_autoptr (StmModel) model = model_of_images (n);
+  g_autoptr (StmChange) change = new_change ();
+  g_autofree char *path = stm_sample_path (n + 2);
+  guint64 before = work_done ();
+
+  stm_sample_put_image (change, n + 2, 10);
+  stm_sample_put_snapshot (change, n + 2, n, n + 2);
+  apply (model, change);
+
+  g_autoptr (GArray) users = stm_model_image_users (model, path);
+  g_autoptr (GPtrArray) children = stm_model_image_children (model, path);
+
+  g_assert_cmpuint (users->len, ==, 1);
+  g_assert_cmpuint (children->len, ==, 0);
+
+  return work_done () - before;
+}
+
+static void
+test_images (void)
+{
+  guint64 small = work_of_image (SMALL);
+  guint64 large = work_of_image (LARGE);
+
+  g_assert_cmpuint (small, >, 0);
+  g_assert_cmpuint (large, ==, small);
 }
 
 /* A look at the images from the first to the last; the lowest of all may be missing. */
@@ -448,6 +480,7 @@ main (int argc, char **argv)
   g_test_add_func ("/core/scale/work-of-a-bulk-grows-with-it-alone", test_bulk);
   g_test_add_func ("/core/scale/chain-of-100000-is-edited-in-its-middle", test_very_deep);
   g_test_add_func ("/core/scale/million-children-come-youngest-first", test_very_wide);
+  g_test_add_func ("/core/scale/work-of-an-image-does-not-grow-with-the-others", test_images);
   g_test_add_func ("/core/scale/work-of-what-a-look-shows-grows-with-that-alone",
                    test_health_of_all);
   g_test_add_func ("/core/scale/work-of-a-look-at-few-images-does-not-grow-with-the-tree",

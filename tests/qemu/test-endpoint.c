@@ -17,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define DEATH_TIMEOUT_MS (30 * 1000)
 #define CAPACITY (4 * (guint64) 1024 * 1024)
-/* For the end of a process that is killed, in microseconds. */
-#define MUCH_TOO_LONG (4 * G_USEC_PER_SEC)
+#define NOBODY 65534
 
 static StmQemuSetup
 setup_of (ImageFixture *self)
@@ -264,14 +264,21 @@ test_a_changed_user_needs_root (ImageFixture *self, gconstpointer unused)
   g_autoptr (StmDriver)
       driver = STM_DRIVER (stm_qemu_driver_new (NULL, "root", self->run_directory));
   g_autoptr (GError) error = NULL;
+  g_autofree char *version = NULL;
+  gboolean is_root = geteuid () == 0;
 
-  if (geteuid () == 0)
+  if (is_root)
+    g_assert_cmpint (seteuid (NOBODY), ==, 0);
+  version = stm_driver_get_version (driver, &error);
+  if (is_root)
     {
-      g_test_skip ("runs as root");
-      return;
+      g_assert_cmpint (seteuid (0), ==, 0);
+      /* The kernel took this away; who looks for leaks needs it. */
+      g_assert_cmpint (prctl (PR_SET_DUMPABLE, 1), ==, 0);
     }
-  g_assert_null (stm_driver_get_version (driver, &error));
+  g_assert_null (version);
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_NOT_SUPPORTED);
+  g_assert_nonnull (strstr (error->message, "runs as root"));
 }
 
 /* The end. */
@@ -363,7 +370,6 @@ test_one_that_was_not_greeted_is_not_waited_for (ImageFixture *self, gconstpoint
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GError) error = NULL;
   g_autoptr (StmBlockEndpoint) endpoint = stm_block_endpoint_start (&setup, &error);
-  gint64 start;
 
   g_assert_no_error (error);
   g_cancellable_cancel (cancellable);
@@ -371,10 +377,9 @@ test_one_that_was_not_greeted_is_not_waited_for (ImageFixture *self, gconstpoint
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED);
   g_clear_error (&error);
 
-  start = g_get_monotonic_time ();
   g_assert_false (stm_block_endpoint_quit_sync (endpoint, &error));
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_HYPERVISOR);
-  g_assert_cmpint (g_get_monotonic_time () - start, <, MUCH_TOO_LONG);
+  g_assert_nonnull (strstr (error->message, "did not end within 0 ms"));
   g_clear_pointer (&endpoint, stm_block_endpoint_free);
   image_fixture_assert_no_endpoints (self);
 }
