@@ -51,6 +51,7 @@ struct _StmRedefinition
   char *current;
   gboolean sets_current;
   gboolean validates;
+  gboolean is_bulk; /* messages say which document they are about */
 
   StmSpellings *spellings; /* of the paths that documents give */
   StmMomentReader *reader; /* of documents that come without one; NULL until then */

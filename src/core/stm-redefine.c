@@ -43,6 +43,13 @@ free_looked (gpointer data)
   g_free (looked);
 }
 
+static gboolean
+is_bulk (const StmRedefineRequest *request)
+{
+  return request->fd >= 0
+         || (request->documents != NULL && g_strv_length ((GStrv) request->documents) > 1);
+}
+
 StmRedefinition *
 stm_redefinition_new (const StmRedefineRequest *request)
 {
@@ -52,6 +59,7 @@ stm_redefinition_new (const StmRedefineRequest *request)
   self->current = g_strdup (request->current);
   self->sets_current = request->sets_current;
   self->validates = request->validates;
+  self->is_bulk = is_bulk (request);
   self->spellings = stm_spellings_new ();
   self->documents = g_ptr_array_new_with_free_func (free_redefined);
   self->by_name = g_hash_table_new (g_str_hash, g_str_equal);
@@ -99,7 +107,7 @@ stm_redefined_prefix (const StmRedefinition *self, const StmRedefined *redefined
   const char *kind = stm_moment_kind_to_text (self->kind);
   g_autofree char *name = stm_redefined_show_name (redefined);
 
-  if (self->sets_current || self->documents->len == 1)
+  if (!self->is_bulk && self->documents->len == 1)
     g_prefix_error (error, "%s '%s' cannot be redefined: ", kind, name);
   else
     g_prefix_error (error, "document %u, %s '%s', cannot be redefined: ", redefined->number, kind,
@@ -205,7 +213,7 @@ stm_redefinition_add_with (StmRedefinition *self, StmMomentReader *reader, const
   StmMomentDocument *document = stm_moment_reader_read (reader, text, self->kind, error);
   if (document == NULL)
     {
-      if (self->documents->len > 0)
+      if (self->is_bulk || self->documents->len > 0)
         g_prefix_error (error, "document %u: ", self->documents->len + 1);
       return FALSE;
     }

@@ -17,7 +17,7 @@
 
 typedef struct _StmRedefinition StmRedefinition;
 
-/* The documents and the descriptor of the request are not read. */
+/* The documents and the descriptor of the request are not read, only whether they are many. */
 StmRedefinition *stm_redefinition_new (const StmRedefineRequest *request);
 void stm_redefinition_free (StmRedefinition *self);
 

@@ -272,10 +272,13 @@ GError *
 kit_redefine (StmModel *model, const StmRedefineRequest *request, const char *const *documents,
               KitDriver *driver, GHashTable *stored)
 {
-  g_autoptr (StmRedefinition) self = stm_redefinition_new (request);
+  StmRedefineRequest with_documents = *request;
+  g_autoptr (StmRedefinition) self = NULL;
   g_autoptr (StmPlan) planned = NULL;
   GError *error = NULL;
 
+  with_documents.documents = documents;
+  self = stm_redefinition_new (&with_documents);
   for (guint i = 0; documents[i] != NULL; i++)
     if (!stm_redefinition_add (self, documents[i], &error))
       return error;

@@ -329,6 +329,8 @@ test_bulk (void)
   const char *const with_ring[] = { leaf, middle, under, ring, NULL };
   const char *const twice[] = { leaf, middle, leaf, NULL };
   const char *const broken[] = { middle, leaf, "<domainsnapshot>", NULL };
+  const char *const begin_broken[] = { "<domainsnapshot>", leaf, NULL };
+  const char *const alone[] = { "<domainsnapshot>", NULL };
   StmRedefineRequest request = { .fd = -1, .current = "leaf" };
 
   assert_refused (kit_redefine (model, &request, with_ring, NULL, NULL),
@@ -337,6 +339,11 @@ test_bulk (void)
                   "document 3, snapshot 'leaf'");
   assert_refused (kit_redefine (model, &request, broken, NULL, NULL), STEMMA_ERROR_INVALID_XML,
                   "document 3");
+  assert_refused (kit_redefine (model, &request, begin_broken, NULL, NULL),
+                  STEMMA_ERROR_INVALID_XML, "document 1");
+  g_autoptr (GError) refusal = kit_redefine (model, &request, alone, NULL, NULL);
+  g_assert_error (refusal, STEMMA_ERROR, STEMMA_ERROR_INVALID_XML);
+  g_assert_null (strstr (refusal->message, "document 1"));
   assert_tree (model, SNAPSHOT, "s1(s2* s3)");
   g_autoptr (GError) error = kit_redefine (model, &request, all, NULL, NULL);
   g_assert_no_error (error);
