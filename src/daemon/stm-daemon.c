@@ -27,6 +27,7 @@ struct _StmDaemon
   StmPublisher *publisher;
   GMainLoop *loop;
   StmBusName *name; /* NULL: never had, or given back */
+  guint on_term, on_int;
 };
 
 G_DEFINE_FINAL_TYPE (StmDaemon, stm_daemon, G_TYPE_OBJECT)
@@ -50,9 +51,35 @@ on_name_lost (StmBusName *name, gpointer user_data)
   g_main_loop_quit (self->loop);
 }
 
+static gboolean
+on_stop_signal (gpointer user_data)
+{
+  StmDaemon *self = STM_DAEMON (user_data);
+
+  g_message ("asked to stop");
+  g_main_loop_quit (self->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Before the name: who sees that it is owned may ask for the end. */
+static void
+listen_for_end (StmDaemon *self)
+{
+  self->on_term = g_unix_signal_add (SIGTERM, on_stop_signal, self);
+  self->on_int = g_unix_signal_add (SIGINT, on_stop_signal, self);
+}
+
+static void
+stop_listening (StmDaemon *self)
+{
+  g_clear_handle_id (&self->on_term, g_source_remove);
+  g_clear_handle_id (&self->on_int, g_source_remove);
+}
+
 gboolean
 stm_daemon_own_name_sync (StmDaemon *self, StmNamePolicy policy, GError **error)
 {
+  listen_for_end (self);
   self->name = stm_bus_name_own_sync (self->connection, STM_BUS_NAME, policy, error);
   if (self->name == NULL)
     return FALSE;
@@ -66,16 +93,6 @@ void
 stm_daemon_publish (StmDaemon *self, StmRegistry *registry, const char *hypervisor_version)
 {
   self->publisher = stm_publisher_new (self->connection, registry, self->gate, hypervisor_version);
-}
-
-static gboolean
-on_stop_signal (gpointer user_data)
-{
-  StmDaemon *self = STM_DAEMON (user_data);
-
-  g_message ("asked to stop");
-  g_main_loop_quit (self->loop);
-  return G_SOURCE_CONTINUE;
 }
 
 static void
@@ -112,8 +129,6 @@ drain (StmDaemon *self)
 void
 stm_daemon_run (StmDaemon *self)
 {
-  guint on_term = g_unix_signal_add (SIGTERM, on_stop_signal, self);
-  guint on_int = g_unix_signal_add (SIGINT, on_stop_signal, self);
   gulong on_closed = g_signal_connect (self->connection, "closed", G_CALLBACK (on_bus_closed),
                                        self);
 
@@ -123,8 +138,7 @@ stm_daemon_run (StmDaemon *self)
   stm_absence_begin (self->connection);
   drain (self);
   g_signal_handler_disconnect (self->connection, on_closed);
-  g_source_remove (on_term);
-  g_source_remove (on_int);
+  stop_listening (self);
   g_clear_object (&self->publisher);
   g_clear_object (&self->name);
 }
@@ -134,6 +148,7 @@ stm_daemon_dispose (GObject *object)
 {
   StmDaemon *self = STM_DAEMON (object);
 
+  stop_listening (self);
   g_clear_object (&self->name);
   g_clear_object (&self->publisher);
   g_clear_object (&self->gate);

@@ -15,7 +15,8 @@ G_DECLARE_FINAL_TYPE (StmDaemon, stm_daemon, STM, DAEMON, GObject)
 
 StmDaemon *stm_daemon_new (GDBusConnection *connection, StmAuthority *authority);
 
-/* Blocking; before the main loop runs. BUSY when the name is owned and not given. */
+/* Blocking; before the main loop runs. BUSY when the name is owned and not given. A SIGTERM or
+ * SIGINT from now on ends the run. */
 gboolean stm_daemon_own_name_sync (StmDaemon *self, StmNamePolicy policy, GError **error);
 
 void stm_daemon_publish (StmDaemon *self, StmRegistry *registry, const char *hypervisor_version);
