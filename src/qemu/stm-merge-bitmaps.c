@@ -102,17 +102,26 @@ goes_down (const StmMergeBitmaps *self, const char *name)
          && (below == NULL || !below->is_broken || self->is_complete);
 }
 
-/* QEMU changes the size of no image that has a broken bitmap. */
+/* QEMU changes the size of no image that has a broken bitmap. There was none when the commit was
+ * planned. One of which the upper image has nothing in order was lost to a kill in an earlier try,
+ * and goes. */
+static gboolean
+is_in_the_way (const StmMergeBitmaps *self, const StmBitmapFacts *bitmap)
+{
+  return bitmap->is_broken && !have_one_size (self);
+}
+
 static gboolean
 check_growth (const StmMergeBitmaps *self, GError **error)
 {
   const GPtrArray *bitmaps = self->into.facts->bitmaps;
 
-  for (guint i = 0; !have_one_size (self) && i < bitmaps->len; i++)
+  for (guint i = 0; i < bitmaps->len; i++)
     {
       const StmBitmapFacts *bitmap = g_ptr_array_index (bitmaps, i);
 
-      if (!bitmap->is_broken)
+      if (!is_in_the_way (self, bitmap)
+          || !stm_image_bitmaps_is_in_order (&self->from, bitmap->name))
         continue;
       g_set_error (error, STEMMA_ERROR, STEMMA_ERROR_BITMAP_INCONSISTENT,
                    "commit of %s: image %s has to grow, and its bitmap %s, which is marked as in "
@@ -131,12 +140,14 @@ stm_merge_bitmaps_check_down (const StmMergeBitmaps *self, GError **error)
   guint position = 0;
   const char *name;
 
+  if (!check_growth (self, error))
+    return FALSE;
   while ((name = next_name (self, &position)) != NULL)
     n_down += goes_down (self, name) ? 1 : 0;
   if (n_down == 0)
     return TRUE;
 
-  return stm_image_bitmaps_check_format (&self->into, error) && check_growth (self, error)
+  return stm_image_bitmaps_check_format (&self->into, error)
          && check_space (self, self->target, &self->into, n_down, error)
          && (!stm_merge_bitmaps_need_completion (self)
              || check_space (self, self->source, &self->from, 1, error));
@@ -308,6 +319,44 @@ stm_merge_bitmaps_forget_completion (const StmMergeBitmaps *self, StmBlockEndpoi
     return;
   (void) remove_bitmap (endpoint, upper, COMPLETION_MARK, "giving up a commit", NULL);
   (void) stm_block_endpoint_reopen_sync (endpoint, upper, lower, STM_IMAGE_READ, NULL);
+}
+
+static gboolean
+remove_those_in_the_way (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
+                         StmBlockNode lower, GError **error)
+{
+  const GPtrArray *bitmaps = self->into.facts->bitmaps;
+
+  for (guint i = 0; i < bitmaps->len; i++)
+    {
+      const StmBitmapFacts *bitmap = g_ptr_array_index (bitmaps, i);
+
+      if (is_in_the_way (self, bitmap)
+          && !remove_bitmap (endpoint, lower, bitmap->name, "removing a bitmap that was lost",
+                             error))
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+gboolean
+stm_merge_bitmaps_make_way (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
+                            StmBlockNode lower, StmBlockNode rest, GError **error)
+{
+  g_return_val_if_fail (self != NULL && endpoint != NULL, FALSE);
+
+  const GPtrArray *bitmaps = self->merge != NULL ? self->into.facts->bitmaps : NULL;
+  gboolean is_blocked = FALSE;
+
+  for (guint i = 0; bitmaps != NULL && i < bitmaps->len; i++)
+    is_blocked |= is_in_the_way (self, g_ptr_array_index (bitmaps, i));
+  if (!is_blocked)
+    return TRUE;
+
+  return stm_block_endpoint_reopen_sync (endpoint, lower, rest, STM_IMAGE_WRITE, error)
+         && remove_those_in_the_way (self, endpoint, lower, error)
+         && stm_block_endpoint_reopen_sync (endpoint, lower, rest, STM_IMAGE_READ, error);
 }
 
 gboolean

@@ -43,6 +43,11 @@ gboolean stm_merge_bitmaps_complete (StmMergeBitmaps *self, StmBlockEndpoint *en
  * commit that is given up in time. What was added stays, for it was recorded. */
 void stm_merge_bitmaps_forget_completion (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                                           StmBlockNode upper, StmBlockNode lower);
+/* Before the data goes down: takes off the lower image, which was added for writing over `rest`,
+ * the lost bitmaps that would keep it from growing. That they are missing tells of the loss as
+ * well. */
+gboolean stm_merge_bitmaps_make_way (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
+                                     StmBlockNode lower, StmBlockNode rest, GError **error);
 /* When all data is down and the lower image still open for writing. */
 gboolean stm_merge_bitmaps_carry_down (const StmMergeBitmaps *self, StmBlockEndpoint *endpoint,
                                        StmBlockNode upper, StmBlockNode lower, GError **error);

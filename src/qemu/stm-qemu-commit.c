@@ -133,8 +133,9 @@ check_sizes (const Commit *self, guint64 upper, guint64 lower, GError **error)
   return TRUE;
 }
 
+/* Out: whether the lower image has to grow. */
 static gboolean
-check_pair (const Commit *self, GError **error)
+check_pair (const Commit *self, gboolean *out_grows, GError **error)
 {
   const StmMerge *merge = self->merge;
   g_auto (StmImageReading) upper = { 0 };
@@ -147,18 +148,24 @@ check_pair (const Commit *self, GError **error)
   if (lower_fd < 0)
     return FALSE;
   close (lower_fd);
+  *out_grows = lower.capacity < upper.capacity;
 
   return stm_merge_check_tags (merge, UPPER, &upper, error)
          && stm_merge_check_tags (merge, LOWER, &lower, error)
          && check_sizes (self, upper.capacity, lower.capacity, error);
 }
 
+/* Bitmaps matter when some are to go along, or when they may keep an image from growing. */
 static gboolean
-check_bitmaps (Commit *self, GError **error)
+check_images (Commit *self, GError **error)
 {
   const StmMerge *merge = self->merge;
+  gboolean has_bitmaps = merge->step->bitmaps != NULL && *merge->step->bitmaps != NULL;
+  gboolean grows = FALSE;
 
-  if (merge->step->bitmaps == NULL || *merge->step->bitmaps == NULL)
+  if (!check_pair (self, &grows, error))
+    return FALSE;
+  if (!has_bitmaps && !(grows && strcmp (self->lower->format, "qcow2") == 0))
     return TRUE;
 
   return stm_merge_bitmaps_look (merge, UPPER, LOWER, &self->bitmaps, error)
@@ -238,7 +245,8 @@ push_down (Commit *self, StmBlockEndpoint *endpoint, StmBlockNode lower, StmBloc
       return FALSE;
     }
 
-  return run_push (&push, attempt, error)
+  return stm_merge_bitmaps_make_way (&self->bitmaps, endpoint, lower, rest, error)
+         && run_push (&push, attempt, error)
          && stm_block_endpoint_remove_image_sync (endpoint, upper, error)
          && close_lower (self, endpoint, lower, rest, error)
          && stm_merge_sync (merge, self->lower->path, error)
@@ -374,7 +382,7 @@ stm_qemu_commit (const StmMerge *merge, GError **error)
   if (self.n_repointed > 0 && self.waiting->len == 0)
     return seal_children (&self, error) && stm_merge_sync (merge, self.lower->path, error);
 
-  if (self.n_repointed == 0 && (!check_pair (&self, error) || !check_bitmaps (&self, error)))
+  if (self.n_repointed == 0 && !check_images (&self, error))
     return FALSE;
 
   return work (&self, error) && check_grown (&self, error)

@@ -129,8 +129,10 @@ again (Round *self, EndpointVerb verb)
 {
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (verb (self, &error));
+  gboolean is_done = verb (self, &error);
+
   g_assert_no_error (error);
+  g_assert_true (is_done);
 }
 
 /* --- overlays --------------------------------------------------------------------------------- */

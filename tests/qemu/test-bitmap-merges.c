@@ -246,6 +246,38 @@ record_larger (Fixture *self, const char *name, const char *backing)
                                BITMAP_WORLD_CAPACITY + 1024 * 1024);
 }
 
+/* The upper image was enlarged since; nothing stands on it. */
+static void
+make_growing_chain (Fixture *self)
+{
+  make_chain (self);
+  remove_file (self, "top");
+  resize (self, "upper");
+}
+
+static gboolean
+commit_growing (Fixture *self, char **names, GError **error)
+{
+  g_autoptr (GPtrArray) chain = image_list (record_larger (self, "upper", "lower"),
+                                            record (self, "lower", NULL), NULL);
+  const StmStep step = { .kind = STM_STEP_COMMIT,
+                         .target = "vda",
+                         .image = chain->pdata[0],
+                         .chain = chain,
+                         .bitmaps = names };
+
+  return stm_driver_merge (self->images.driver, &step, self->images.policy, self->images.progress,
+                           NULL, error);
+}
+
+static void
+assert_has_grown (Fixture *self)
+{
+  g_autofree char *path = image_fixture_path (&self->images, "lower");
+
+  g_assert_cmpuint (test_image_get_capacity (path), ==, BITMAP_WORLD_CAPACITY + 1024 * 1024);
+}
+
 static void
 test_a_commit_that_grows_the_image_takes_them_down (Fixture *self, gconstpointer unused)
 {
@@ -253,26 +285,70 @@ test_a_commit_that_grows_the_image_takes_them_down (Fixture *self, gconstpointer
 
   if (!test_images_have_tools ())
     return;
-  make_chain (self);
-  remove_file (self, "top");
-  resize (self, "upper");
-
-  g_autoptr (GPtrArray) chain = image_list (record_larger (self, "upper", "lower"),
-                                            record (self, "lower", NULL), NULL);
-  const StmStep step = { .kind = STM_STEP_COMMIT,
-                         .target = "vda",
-                         .image = chain->pdata[0],
-                         .chain = chain,
-                         .bitmaps = both_and_above };
-
-  g_assert_true (stm_driver_merge (self->images.driver, &step, self->images.policy,
-                                   self->images.progress, NULL, &error));
+  make_growing_chain (self);
+  g_assert_true (commit_growing (self, both_and_above, &error));
   g_assert_no_error (error);
   remove_file (self, "upper");
   g_assert_cmpint (bitmap_world_read (self->world, "lower", "both", NULL), ==,
                    TEST_BITMAP_IN_ORDER);
   g_assert_cmpuint (bitmap_world_count (self->world, "lower", "both"), >=, 15);
   g_assert_cmpuint (bitmap_world_count (self->world, "lower", "above"), >=, 5);
+}
+
+/* Killed between its taking "both" off the upper image and the lower one's growing. */
+static void
+test_a_commit_that_grows_the_image_goes_on_after_a_kill (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *upper = image_fixture_path (&self->images, "upper");
+  g_autoptr (GError) error = NULL;
+
+  if (!test_images_have_tools ())
+    return;
+  make_growing_chain (self);
+  g_free (test_run ("qemu-img", "bitmap", "--remove", upper, "both", NULL));
+  bitmap_world_break (self->world, "lower");
+  g_assert_true (commit_growing (self, both_and_above, &error));
+  g_assert_no_error (error);
+  assert_has_grown (self);
+  remove_file (self, "upper");
+  assert_state (self, "lower", "both", TEST_BITMAP_MISSING);
+  assert_state (self, "lower", "below", TEST_BITMAP_MISSING);
+  assert_state (self, "lower", "above", TEST_BITMAP_IN_ORDER);
+  g_assert_cmpuint (bitmap_world_count (self->world, "lower", "above"), >=, 5);
+}
+
+/* The same where none goes along. */
+static void
+test_a_lost_one_does_not_keep_an_image_from_growing (Fixture *self, gconstpointer unused)
+{
+  g_autofree char *upper = image_fixture_path (&self->images, "upper");
+  g_autoptr (GError) error = NULL;
+
+  if (!test_images_have_tools ())
+    return;
+  make_growing_chain (self);
+  g_free (test_run ("qemu-img", "bitmap", "--remove", upper, "both", NULL));
+  bitmap_world_break (self->world, "lower");
+  g_assert_true (commit_growing (self, /* names= */ NULL, &error));
+  g_assert_no_error (error);
+  assert_has_grown (self);
+  assert_state (self, "lower", "below", TEST_BITMAP_MISSING);
+}
+
+/* No kill of ours leaves that: "both" still goes on in the upper image. */
+static void
+test_a_broken_one_that_goes_on_above_stays (Fixture *self, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!test_images_have_tools ())
+    return;
+  make_growing_chain (self);
+  bitmap_world_break (self->world, "lower");
+  g_assert_false (commit_growing (self, both_and_above, &error));
+  g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_BITMAP_INCONSISTENT);
+  assert_state (self, "lower", "both", TEST_BITMAP_BROKEN);
+  assert_state (self, "upper", "both", TEST_BITMAP_IN_ORDER);
 }
 
 static void
@@ -403,6 +479,11 @@ main (int argc, char **argv)
        test_a_commit_makes_up_for_one_that_the_upper_image_lost);
   ADD ("a-commit-that-grows-the-image-takes-them-down", NULL,
        test_a_commit_that_grows_the_image_takes_them_down);
+  ADD ("a-commit-that-grows-the-image-goes-on-after-a-kill", NULL,
+       test_a_commit_that_grows_the_image_goes_on_after_a_kill);
+  ADD ("a-lost-one-does-not-keep-an-image-from-growing", NULL,
+       test_a_lost_one_does_not_keep_an_image_from_growing);
+  ADD ("a-broken-one-that-goes-on-above-stays", NULL, test_a_broken_one_that_goes_on_above_stays);
   ADD ("a-commit-that-cannot-keep-them-is-refused", NULL,
        test_a_commit_that_cannot_keep_them_is_refused);
   ADD ("a-commit-that-is-cancelled-leaves-no-note", NULL,
