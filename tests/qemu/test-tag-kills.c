@@ -7,6 +7,7 @@
 #include "stemma-error.h"
 
 #include <glib/gstdio.h>
+#include <json-glib/json-glib.h>
 
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 /* With small clusters: a table of the first level of four pages, and two thousand of the second. */
 #define CAPACITY (64 * MIB)
 #define ROUNDS 8
+/* Clusters of a list of two tags, once for each kill. */
+#define MAX_LEAKS 2
 /* In the place of a victim. */
 #define CANCELLED ""
 
@@ -120,11 +123,29 @@ assert_tags (World *self, const char *expected)
   g_assert_cmpstr (names->str, ==, expected);
 }
 
-/* No cluster too many either. */
+/* No cluster too many either, but for a list of the tags: a kill while QEMU puts a new one in the
+ * place of the old leaves one of them counted, and nothing tells of it. */
 static void
 assert_clean (World *self)
 {
-  RUN ("qemu-img", "check", "-q", self->image->path);
+  const char *const arguments[] = { "qemu-img",        "check", "--output=json", "-f", "qcow2",
+                                    self->image->path, NULL };
+  g_autofree char *output = NULL;
+  g_autoptr (JsonNode) report = NULL;
+  g_autoptr (GError) error = NULL;
+  int status = 0;
+
+  g_spawn_sync (NULL, (char **) arguments, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, NULL,
+                &status, &error);
+  g_assert_no_error (error);
+  report = json_from_string (output, &error);
+  g_assert_no_error (error);
+
+  JsonObject *found = json_node_get_object (report);
+
+  g_assert_cmpint (json_object_get_int_member_with_default (found, "check-errors", -1), ==, 0);
+  g_assert_cmpint (json_object_get_int_member_with_default (found, "corruptions", 0), ==, 0);
+  g_assert_cmpint (json_object_get_int_member_with_default (found, "leaks", 0), <=, MAX_LEAKS);
 }
 
 /* --- a verb on a worker, and what happens to it from the main loop ---------------------------- */
