@@ -9,8 +9,10 @@
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 gboolean
 test_images_have_tools (void)
@@ -202,6 +204,38 @@ test_image_get_capacity (const char *path)
   return json_object_get_int_member (json_node_get_object (info), "virtual-size");
 }
 
+/* In the child. */
+static void
+die_with_parent (gpointer unused)
+{
+  (void) prctl (PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* It greets before its devices are there, and takes its locks with them; what it is told it does
+ * after that. */
+static void
+await_devices (GSubprocess *holder)
+{
+  static const char command[] = "{\"execute\": \"qmp_capabilities\"}\n";
+  GOutputStream *input = g_subprocess_get_stdin_pipe (holder);
+  g_autoptr (GDataInputStream)
+      output = g_data_input_stream_new (g_subprocess_get_stdout_pipe (holder));
+  g_autofree char *greeting = NULL;
+  g_autofree char *reply = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_filter_input_stream_set_close_base_stream (G_FILTER_INPUT_STREAM (output), FALSE);
+  greeting = g_data_input_stream_read_line (output, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (greeting);
+  g_output_stream_write_all (input, command, strlen (command), NULL, NULL, &error);
+  g_assert_no_error (error);
+  reply = g_data_input_stream_read_line (output, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (reply);
+  g_assert_true (g_str_has_prefix (reply, "{\"return\""));
+}
+
 GSubprocess *
 test_image_hold (const char *path, const char *format, gboolean is_read_only)
 {
@@ -214,23 +248,20 @@ test_image_hold (const char *path, const char *format, gboolean is_read_only)
       "{\"driver\": \"%s\", \"file\": \"s\", \"node-name\": \"f\", "
       "\"read-only\": %s%s}",
       format, read_only, strcmp (format, "raw") != 0 ? ", \"backing\": null" : "");
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
+      G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDIN_PIPE);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSubprocess) holder = g_subprocess_new (
-      G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDIN_PIPE, &error, "qemu-system-x86_64",
-      "-machine", "q35,accel=tcg", "-nodefaults", "-display", "none", "-S", "-qmp", "stdio",
-      "-blockdev", file, "-blockdev", image, "-device", "virtio-blk-pci,drive=f", NULL);
-  g_autoptr (GDataInputStream) output = NULL;
-  g_autofree char *greeting = NULL;
+  GSubprocess *holder;
 
+  g_subprocess_launcher_set_child_setup (launcher, die_with_parent, NULL, NULL);
+  holder = g_subprocess_launcher_spawn (launcher, &error, "qemu-system-x86_64", "-machine",
+                                        "q35,accel=tcg", "-nodefaults", "-display", "none", "-S",
+                                        "-qmp", "stdio", "-blockdev", file, "-blockdev", image,
+                                        "-device", "virtio-blk-pci,drive=f", NULL);
   g_assert_no_error (error);
-  /* It greets when its disks are open. */
-  output = g_data_input_stream_new (g_subprocess_get_stdout_pipe (holder));
-  g_filter_input_stream_set_close_base_stream (G_FILTER_INPUT_STREAM (output), FALSE);
-  greeting = g_data_input_stream_read_line (output, NULL, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_nonnull (greeting);
+  await_devices (holder);
 
-  return g_steal_pointer (&holder);
+  return holder;
 }
 
 void
