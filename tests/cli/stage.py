@@ -16,7 +16,7 @@ import tempfile
 import time
 import traceback
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 MOCK = ['gdbus', 'call', '--system', '--dest', 'org.stemma1.test.Polkit', '--object-path',
         '/org/freedesktop/PolicyKit1/Authority', '--method']
 DOMAIN = """<domain type='kvm'>

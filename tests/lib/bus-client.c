@@ -5,7 +5,7 @@
  */
 #include "bus-client.h"
 
-#define WAIT_SECONDS 60
+#define WAIT_SECONDS 180
 #define MOCK_NAME "org.stemma1.test.Polkit"
 #define MOCK_PATH "/org/freedesktop/PolicyKit1/Authority"
 

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LIFE_SECONDS 60
+#define LIFE_SECONDS 180
 
 #define KILL_AGAIN_NANOSECONDS 500000
 

@@ -22,7 +22,7 @@
 #define CAPACITY (4 * (guint64) 1024 * 1024)
 #define LONG_MS (600 * 1000)
 #define SHORT_MS 50
-#define PATIENCE_MS (30 * 1000)
+#define PATIENCE_MS (120 * 1000)
 
 typedef struct
 {

@@ -7,7 +7,7 @@
 
 #include "stm-store.h"
 
-#define WAIT_SECONDS 30
+#define WAIT_SECONDS 120
 
 /* A new directory, and its removal with the files in it. */
 char *store_directory_new (void);
