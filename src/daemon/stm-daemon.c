@@ -28,6 +28,7 @@ struct _StmDaemon
   GMainLoop *loop;
   StmBusName *name; /* NULL: never had, or given back */
   guint on_term, on_int;
+  gboolean is_asked_to_stop;
 };
 
 G_DEFINE_FINAL_TYPE (StmDaemon, stm_daemon, G_TYPE_OBJECT)
@@ -57,6 +58,8 @@ on_stop_signal (gpointer user_data)
   StmDaemon *self = STM_DAEMON (user_data);
 
   g_message ("asked to stop");
+  /* Perhaps before the loop runs. */
+  self->is_asked_to_stop = TRUE;
   g_main_loop_quit (self->loop);
   return G_SOURCE_CONTINUE;
 }
@@ -132,7 +135,8 @@ stm_daemon_run (StmDaemon *self)
   gulong on_closed = g_signal_connect (self->connection, "closed", G_CALLBACK (on_bus_closed),
                                        self);
 
-  if (stm_bus_name_is_owned (self->name) && !g_dbus_connection_is_closed (self->connection))
+  if (!self->is_asked_to_stop && stm_bus_name_is_owned (self->name)
+      && !g_dbus_connection_is_closed (self->connection))
     g_main_loop_run (self->loop);
   /* Who calls from now on must not hear that there is no such object. */
   stm_absence_begin (self->connection);
