@@ -115,6 +115,18 @@ is_reachable (const World *self, const Check *check)
   return TRUE;
 }
 
+void
+world_redefine_checkpoints (World *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->checks);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    if (!is_reachable (self, value))
+      ((Check *) value)->is_shaken = TRUE;
+}
+
 /* The blocks that the bitmap knows, from the active image down. */
 static void
 read_record (const char *active, const char *bitmap, guint8 *blocks)

@@ -268,6 +268,10 @@ world_apply (World *self, const LifeCommand *command)
     case LIFE_FORGET:
       forget (self, command->scope);
       break;
+    case LIFE_REDEFINE:
+      if (command->scope == STM_MOMENT_CHECKPOINT)
+        world_redefine_checkpoints (self);
+      break;
     case LIFE_REVERT:
       revert (self, command);
       break;

@@ -42,6 +42,9 @@ char *world_pick (const World *self, GRand *rand); /* a snapshot's name, NULL wh
 char *world_pick_checkpoint (const World *self, GRand *rand);
 /* A fault may have left images open. */
 void world_shake (World *self);
+/* They are told by their documents alone, which do not say in which image one began: one that the
+ * disks have left by then may be known as lost. */
+void world_redefine_checkpoints (World *self);
 
 void world_write (World *self, guint disk, gsize offset, gsize length, guint8 byte);
 /* The world after a command that succeeded. */
