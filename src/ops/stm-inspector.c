@@ -21,7 +21,7 @@ struct _StmInspector
 
   StmLedger *ledger;
   StmDriver *driver;
-  StmWorkers *workers;
+  StmWorkers *workers; /* NULL when there is no more looking */
   StmJobRunner *runner;
   const char *const *pools;
   GHashTable *allocations; /* path → guint64, of the last survey */
@@ -208,12 +208,35 @@ begin_look (StmInspector *self)
                    on_checked, g_object_ref (self));
 }
 
+static void
+refuse_at_end (GTask *task)
+{
+  g_task_return_new_error (task, STEMMA_ERROR, STEMMA_ERROR_CANCELLED,
+                           "the service ends before the images are looked at: ask the next one");
+}
+
+void
+stm_inspector_close (StmInspector *self)
+{
+  g_autoptr (GPtrArray) tasks = g_steal_pointer (&self->waiting);
+
+  self->workers = NULL;
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < tasks->len; i++)
+    refuse_at_end (g_ptr_array_index (tasks, i));
+}
+
 void
 stm_inspector_check_async (StmInspector *self, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
 
   g_task_set_source_tag (task, stm_inspector_check_async);
+  if (self->workers == NULL)
+    {
+      refuse_at_end (task);
+      return;
+    }
   if (self->waiting->len >= MAX_WAITING)
     {
       g_task_return_new_error (task, STEMMA_ERROR, STEMMA_ERROR_TOO_MANY,

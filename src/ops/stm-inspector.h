@@ -27,7 +27,10 @@ guint64 stm_inspector_get_allocation (StmInspector *self, const char *path);
 /* StmFinding, owned by the array: what is unsettled now, and what the last check found. */
 GPtrArray *stm_inspector_list_findings (StmInspector *self);
 
-/* Looks at all images from now on, and answers with the findings. TOO_MANY. */
+/* Looks at all images from now on, and answers with the findings. TOO_MANY, CANCELLED. */
 void
 stm_inspector_check_async (StmInspector *self, GAsyncReadyCallback callback, gpointer user_data);
 GPtrArray *stm_inspector_check_finish (StmInspector *self, GAsyncResult *result, GError **error);
+
+/* Before the workers go: no look begins any more, and who waits for one is refused. */
+void stm_inspector_close (StmInspector *self);

@@ -421,6 +421,7 @@ stm_registry_close_sync (StmRegistry *self)
     }
   stm_job_runner_interrupt (self->runner);
   g_cancellable_cancel (self->closing);
+  stm_inspector_close (self->inspector);
   g_clear_pointer (&self->workers, stm_workers_free);
   stm_store_close_sync (self->store);
 }
@@ -430,6 +431,8 @@ stm_registry_finalize (GObject *object)
 {
   StmRegistry *self = STM_REGISTRY (object);
 
+  if (self->inspector != NULL)
+    stm_inspector_close (self->inspector);
   g_clear_object (&self->inspector);
   g_clear_object (&self->runner);
   g_clear_pointer (&self->numbers, stm_job_numbers_free);

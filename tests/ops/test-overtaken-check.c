@@ -92,7 +92,7 @@ begin_held_check (Fixture *self)
 }
 
 static void
-end_held_check (Fixture *self)
+let_go (Fixture *self)
 {
   Gate *gate = &self->gate;
 
@@ -101,6 +101,12 @@ end_held_check (Fixture *self)
   gate->is_held = FALSE;
   g_cond_broadcast (&gate->cond);
   g_mutex_unlock (&gate->mutex);
+}
+
+static void
+end_held_check (Fixture *self)
+{
+  let_go (self);
   end_check (self);
 }
 
@@ -138,10 +144,28 @@ submit (Fixture *self, StmOp *taken_op)
 }
 
 static void
+open_service (Fixture *self)
+{
+  const char *const pools[] = { NULL };
+  g_autoptr (GError) error = NULL;
+
+  self->registry = stm_registry_open_sync (self->driver, self->directory, pools, &error);
+  g_assert_no_error (error);
+}
+
+static void
+close_service (Fixture *self)
+{
+  stm_registry_close_sync (self->registry);
+  g_clear_object (&self->registry);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static void
 set_up (Fixture *self, gconstpointer data)
 {
   const StmSimBehaviour behaviour = { 0 };
-  const char *const pools[] = { NULL };
   g_autoptr (GError) error = NULL;
   StmOp *op = stm_op_define_new (DOMAIN, &error);
 
@@ -154,8 +178,7 @@ set_up (Fixture *self, gconstpointer data)
   g_mutex_init (&self->gate.mutex);
   g_cond_init (&self->gate.cond);
   g_object_set_data (G_OBJECT (self->driver), GATE, &self->gate);
-  self->registry = stm_registry_open_sync (self->driver, self->directory, pools, &error);
-  g_assert_no_error (error);
+  open_service (self);
   submit (self, op);
   /* Nor is that of the start under way any more. */
   stm_registry_check_async (self->registry, on_checked, self);
@@ -167,10 +190,7 @@ tear_down (Fixture *self, gconstpointer data)
 {
   g_autofree char *file = g_build_filename (self->directory, "stemma.db", NULL);
 
-  stm_registry_close_sync (self->registry);
-  g_clear_object (&self->registry);
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
+  close_service (self);
   g_clear_object (&self->driver);
   g_mutex_clear (&self->gate.mutex);
   g_cond_clear (&self->gate.cond);
@@ -249,6 +269,27 @@ test_question_during_a_look (Fixture *self, gconstpointer data)
   g_assert_cmpuint (self->later->len, ==, 1);
 }
 
+static void
+on_too_late (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  Fixture *self = user_data;
+
+  g_assert_null (stm_registry_check_finish (STM_REGISTRY (source), result, &self->error));
+}
+
+/* The look is over on its worker, and nobody has heard of it yet. */
+static void
+test_end_of_service (Fixture *self, gconstpointer data)
+{
+  begin_held_check (self);
+  stm_registry_check_async (self->registry, on_too_late, self);
+  let_go (self);
+  close_service (self);
+  g_assert_error (self->error, STEMMA_ERROR, STEMMA_ERROR_CANCELLED);
+  g_clear_error (&self->error);
+  open_service (self);
+}
+
 #define ADD(path, test) g_test_add (path, Fixture, &survey, set_up, test, tear_down)
 
 int
@@ -266,6 +307,7 @@ main (int argc, char **argv)
   ADD ("/ops/overtaken-check/one-that-is-alone-tells-what-it-saw", test_alone);
   ADD ("/ops/overtaken-check/who-asks-meanwhile-hears-of-another-look",
        test_question_during_a_look);
+  ADD ("/ops/overtaken-check/who-waits-at-the-end-of-the-service-is-told", test_end_of_service);
   result = g_test_run ();
   g_type_class_unref (class);
   return result;
