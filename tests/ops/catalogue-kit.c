@@ -4,6 +4,7 @@
  */
 #include "catalogue-kit.h"
 
+#include "registry-call.h"
 #include "stemma-error.h"
 #include "stm-qemu-driver.h"
 
@@ -61,36 +62,10 @@ catalogue_restart (Catalogue *self)
   open_service (self);
 }
 
-static void
-on_waited (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Catalogue *self = user_data;
-
-  stm_registry_wait_finish (STM_REGISTRY (source), result, &self->error);
-  self->is_over = TRUE;
-}
-
-static void
-on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Catalogue *self = user_data;
-  g_autoptr (StmJob)
-      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &self->error);
-
-  if (job != NULL)
-    stm_registry_wait_async (self->registry, job, on_waited, self);
-  else
-    self->is_over = TRUE;
-}
-
 GError *
 catalogue_submit (Catalogue *self, StmOp *op)
 {
-  self->is_over = FALSE;
-  stm_registry_submit_async (self->registry, op, &(StmCaller){ 0 }, on_submitted, self);
-  g_object_unref (op);
-  wait_over (self);
-  return g_steal_pointer (&self->error);
+  return registry_run (self->registry, op);
 }
 
 void

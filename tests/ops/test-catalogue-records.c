@@ -4,8 +4,8 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "registry-call.h"
 #include "stemma-error.h"
-#include "stm-registry.h"
 #include "stm-sim-driver.h"
 
 #include <glib/gstdio.h>
@@ -28,14 +28,6 @@ typedef struct
   StmSimDriver *driver;
   StmRegistry *registry;
 } Fixture;
-
-/* One call on its way. */
-typedef struct
-{
-  StmRegistry *registry;
-  GError *error;
-  gboolean is_over;
-} Call;
 
 /* ---- the service ---- */
 
@@ -66,51 +58,10 @@ restart (Fixture *self)
   g_assert_cmpstr (stm_registry_get_health (self->registry), ==, "ok");
 }
 
-static void
-on_waited (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Call *call = user_data;
-
-  stm_registry_wait_finish (STM_REGISTRY (source), result, &call->error);
-  call->is_over = TRUE;
-}
-
-static void
-on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Call *call = user_data;
-  g_autoptr (StmJob)
-      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &call->error);
-
-  if (job != NULL)
-    stm_registry_wait_async (call->registry, job, on_waited, call);
-  else
-    call->is_over = TRUE;
-}
-
-static void
-begin (Fixture *self, Call *call, StmOp *op)
-{
-  call->registry = self->registry;
-  stm_registry_submit_async (self->registry, op, &(StmCaller){ 0 }, on_submitted, call);
-  g_object_unref (op);
-}
-
-static GError *
-end (Call *call)
-{
-  while (!call->is_over)
-    g_main_context_iteration (NULL, TRUE);
-  return g_steal_pointer (&call->error);
-}
-
 static GError *
 submit (Fixture *self, StmOp *op)
 {
-  Call call = { NULL };
-
-  begin (self, &call, op);
-  return end (&call);
+  return registry_run (self->registry, op);
 }
 
 static void
@@ -409,9 +360,9 @@ test_queued (Fixture *self, gconstpointer data)
   g_autofree char *domain = make_domain (1, 0);
   g_autofree char *record = make_record ("b", "anew", NULL, domain);
   g_autofree char *other = make_record ("d", "", "b", domain);
-  Call deletion = { NULL };
-  Call first = { NULL };
-  Call second = { NULL };
+  RegistryCall deletion = { NULL };
+  RegistryCall first = { NULL };
+  RegistryCall second = { NULL };
   StmOp *op;
 
   define (self, domain);
@@ -419,15 +370,15 @@ test_queued (Fixture *self, gconstpointer data)
   do_well (self, make_snapshot ("b"));
   op = stm_op_delete_new (
       ID, &(StmDeleteRequest){ .moment_id = stm_tree_find (tree_of (self), "a")->id });
-  begin (self, &deletion, op);
-  begin (self, &first, make_redefinition (record));
-  begin (self, &second, make_redefinition (other));
-  g_assert_no_error (end (&second));
+  registry_call_begin (&deletion, self->registry, op);
+  registry_call_begin (&first, self->registry, make_redefinition (record));
+  registry_call_begin (&second, self->registry, make_redefinition (other));
+  g_assert_no_error (registry_call_end (&second));
   /* They waited for it, and for each other. */
   g_assert_true (deletion.is_over);
   g_assert_true (first.is_over);
-  g_assert_no_error (end (&deletion));
-  g_assert_no_error (end (&first));
+  g_assert_no_error (registry_call_end (&deletion));
+  g_assert_no_error (registry_call_end (&first));
   restart (self);
   g_assert_null (stm_tree_find (tree_of (self), "a"));
   g_assert_cmpstr (stm_tree_find (tree_of (self), "b")->description, ==, "anew");

@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "registry-call.h"
 #include "stemma-error.h"
 #include "stm-qemu-driver.h"
-#include "stm-registry.h"
 #include "test-images.h"
 
 #include <glib/gstdio.h>
@@ -27,42 +27,6 @@ typedef struct
   GError *error;
   gboolean is_over;
 } Fixture;
-
-static void
-on_waited (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Fixture *self = user_data;
-
-  stm_registry_wait_finish (STM_REGISTRY (source), result, &self->error);
-  self->is_over = TRUE;
-}
-
-static void
-on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Fixture *self = user_data;
-  g_autoptr (StmJob)
-      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &self->error);
-
-  if (job != NULL)
-    stm_registry_wait_async (self->registry, job, on_waited, self);
-  else
-    self->is_over = TRUE;
-}
-
-/* How it ended, NULL for well. */
-static GError *
-submit (Fixture *self, StmOp *taken_op)
-{
-  g_autoptr (StmOp) op = taken_op;
-  const StmCaller caller = { .uid = 0 };
-
-  self->is_over = FALSE;
-  stm_registry_submit_async (self->registry, op, &caller, on_submitted, self);
-  while (!self->is_over)
-    g_main_context_iteration (NULL, TRUE);
-  return g_steal_pointer (&self->error);
-}
 
 static void
 assert_done (GError *taken_error)
@@ -112,7 +76,7 @@ redefine (Fixture *self, const char *const *documents)
 {
   const StmRedefineRequest request = { .fd = -1, .documents = documents };
 
-  return submit (self, stm_op_redefine_new (ID, &request));
+  return registry_run (self->registry, stm_op_redefine_new (ID, &request));
 }
 
 /* Takes the document. */
@@ -162,7 +126,7 @@ define (Fixture *self, const char *source, const char *layers)
   StmOp *op = stm_op_define_new (domain, &error);
 
   g_assert_no_error (error);
-  assert_done (submit (self, op));
+  assert_done (registry_run (self->registry, op));
 }
 
 static void
@@ -232,11 +196,12 @@ test_round (Fixture *self, gconstpointer data)
   chosen = spell (self, "images", "chosen.qcow2");
   real = spell (self, "data", "chosen.qcow2");
   const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = chosen };
-  assert_done (
-      submit (self, stm_op_create_new (ID, &(StmCreateRequest){
-                                               .name = "s", .choices = &choice, .n_choices = 1 })));
+  assert_done (registry_run (
+      self->registry,
+      stm_op_create_new (ID,
+                         &(StmCreateRequest){ .name = "s", .choices = &choice, .n_choices = 1 })));
   g_assert_cmpstr (find (self, "s")->disks[0].overlay, ==, real);
-  assert_done (submit (self, stm_op_forget_all_new (ID, STM_MOMENT_SNAPSHOT)));
+  assert_done (registry_run (self->registry, stm_op_forget_all_new (ID, STM_MOMENT_SNAPSHOT)));
 
   document = make_snapshot ("s", self->spelled_top, chosen, self->spelled_top, "");
   old_document = make_snapshot ("o", "vda", self->spelled_top, self->spelled_old, "");
@@ -390,7 +355,8 @@ test_outside (Fixture *self, gconstpointer data)
     {
       const StmDiskChoice choice = { .target = "vda", .mode = STM_MODE_EXTERNAL, .file = files[i] };
 
-      assert_refused (submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "f",
+      assert_refused (registry_run (self->registry,
+                                    stm_op_create_new (ID, &(StmCreateRequest){ .name = "f",
                                                                                 .choices = &choice,
                                                                                 .n_choices = 1 })),
                       STEMMA_ERROR_NOT_ALLOWED, files[i]);

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "registry-call.h"
 #include "stemma-error.h"
-#include "stm-registry.h"
 #include "stm-sim-driver.h"
 
 #include <glib/gstdio.h>
@@ -37,7 +37,6 @@ typedef struct
   GPtrArray *findings; /* of the last check; NULL while it is under way */
   GPtrArray *later;    /* of one that was asked for meanwhile */
   GError *error;
-  gboolean is_over;
 } Fixture;
 
 static StmSurvey *
@@ -111,36 +110,11 @@ end_held_check (Fixture *self)
 }
 
 static void
-on_waited (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Fixture *self = user_data;
-
-  stm_registry_wait_finish (STM_REGISTRY (source), result, &self->error);
-  self->is_over = TRUE;
-}
-
-static void
-on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Fixture *self = user_data;
-  g_autoptr (StmJob)
-      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &self->error);
-
-  g_assert_no_error (self->error);
-  stm_registry_wait_async (self->registry, job, on_waited, self);
-}
-
-static void
 submit (Fixture *self, StmOp *taken_op)
 {
-  g_autoptr (StmOp) op = taken_op;
-  const StmCaller caller = { .uid = 0 };
+  g_autoptr (GError) error = registry_run (self->registry, taken_op);
 
-  self->is_over = FALSE;
-  stm_registry_submit_async (self->registry, op, &caller, on_submitted, self);
-  while (!self->is_over)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_no_error (self->error);
+  g_assert_no_error (error);
 }
 
 static void

@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include "registry-call.h"
 #include "stemma-error.h"
 #include "stm-qemu-driver.h"
-#include "stm-registry.h"
 #include "test-images.h"
 
 #include <glib/gstdio.h>
@@ -23,51 +23,7 @@ typedef struct
   char *base, *old, *top, *other;
   StmDriver *driver;
   StmRegistry *registry;
-  GError *error;
-  gboolean is_over;
 } Fixture;
-
-static void
-wait_over (Fixture *self)
-{
-  while (!self->is_over)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-static void
-on_waited (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Fixture *self = user_data;
-
-  stm_registry_wait_finish (STM_REGISTRY (source), result, &self->error);
-  self->is_over = TRUE;
-}
-
-static void
-on_submitted (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  Fixture *self = user_data;
-  g_autoptr (StmJob)
-      job = stm_registry_submit_finish (STM_REGISTRY (source), result, NULL, &self->error);
-
-  if (job != NULL)
-    stm_registry_wait_async (self->registry, job, on_waited, self);
-  else
-    self->is_over = TRUE;
-}
-
-/* How it ended, NULL for well. */
-static GError *
-submit (Fixture *self, StmOp *taken_op)
-{
-  g_autoptr (StmOp) op = taken_op;
-  const StmCaller caller = { .uid = 0 };
-
-  self->is_over = FALSE;
-  stm_registry_submit_async (self->registry, op, &caller, on_submitted, self);
-  wait_over (self);
-  return g_steal_pointer (&self->error);
-}
 
 static void
 assert_done (GError *taken_error)
@@ -102,7 +58,7 @@ redefine (Fixture *self, StmMomentKind kind, const char *name, const char *mode,
     .kind = kind, .fd = -1, .documents = documents, .validates = validates
   };
 
-  return submit (self, stm_op_redefine_new (ID, &request));
+  return registry_run (self->registry, stm_op_redefine_new (ID, &request));
 }
 
 static const StmMoment *
@@ -119,7 +75,7 @@ revert (Fixture *self, const char *name, gboolean forces)
                                      .forces = forces };
   const StmDomain *domain;
 
-  assert_done (submit (self, stm_op_revert_new (ID, &request)));
+  assert_done (registry_run (self->registry, stm_op_revert_new (ID, &request)));
   domain = stm_model_get_domain (stm_registry_get_model (self->registry), ID);
   return test_image_digest (domain->disks[0].source, "qcow2");
 }
@@ -162,7 +118,7 @@ set_up (Fixture *self, gconstpointer data)
   domain = make_domain (self->top);
   op = stm_op_define_new (domain, &error);
   g_assert_no_error (error);
-  assert_done (submit (self, op));
+  assert_done (registry_run (self->registry, op));
 }
 
 static void
@@ -235,7 +191,7 @@ test_by_overlay (Fixture *self, gconstpointer data)
   assert_done (redefine (self, STM_MOMENT_SNAPSHOT, "c", mode, NULL, /* validates= */ FALSE));
   g_assert_cmpstr (find (self, STM_MOMENT_SNAPSHOT, "c")->disks[0].frozen, ==, self->old);
   request.moment_id = find (self, STM_MOMENT_SNAPSHOT, "c")->id;
-  error = submit (self, stm_op_revert_new (ID, &request));
+  error = registry_run (self->registry, stm_op_revert_new (ID, &request));
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_RISKY);
   after = revert (self, "c", TRUE);
   g_assert_cmpstr (after, ==, before);
@@ -264,7 +220,7 @@ test_missing (Fixture *self, gconstpointer data)
                          /* validates= */ FALSE));
   g_assert_cmpint (find (self, STM_MOMENT_SNAPSHOT, "d")->health, ==, STM_HEALTH_MISSING);
   request.moment_id = find (self, STM_MOMENT_SNAPSHOT, "d")->id;
-  error = submit (self, stm_op_revert_new (ID, &request));
+  error = registry_run (self->registry, stm_op_revert_new (ID, &request));
   g_assert_error (error, STEMMA_ERROR, STEMMA_ERROR_CHAIN_BROKEN);
   files_after = test_directory_list (self->directory);
   g_assert_cmpstr (files_after, ==, files);
@@ -298,7 +254,7 @@ test_active (Fixture *self, gconstpointer data)
   domain = make_domain (next);
   op = stm_op_define_new (domain, &error);
   g_assert_no_error (error);
-  assert_done (submit (self, op));
+  assert_done (registry_run (self->registry, op));
   assert_done (redefine (self, STM_MOMENT_SNAPSHOT, "e", mode, self->top, /* validates= */ TRUE));
   before = test_image_digest (self->top, "qcow2");
   after = revert (self, "e", FALSE);
@@ -435,12 +391,14 @@ test_forget (Fixture *self, gconstpointer data)
   if (self->directory == NULL)
     return;
   before = test_image_digest (self->top, "qcow2");
-  assert_done (submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "s" })));
+  assert_done (
+      registry_run (self->registry, stm_op_create_new (ID, &(StmCreateRequest){ .name = "s" })));
   assert_done (redefine (self, STM_MOMENT_SNAPSHOT, "b", " snapshot='external'/>", self->other,
                          /* validates= */ FALSE));
-  assert_done (submit (self, stm_op_forget_all_new (ID, STM_MOMENT_SNAPSHOT)));
+  assert_done (registry_run (self->registry, stm_op_forget_all_new (ID, STM_MOMENT_SNAPSHOT)));
   g_assert_null (stm_model_get_image (stm_registry_get_model (self->registry), ID, self->other));
-  assert_done (submit (self, stm_op_create_new (ID, &(StmCreateRequest){ .name = "s" })));
+  assert_done (
+      registry_run (self->registry, stm_op_create_new (ID, &(StmCreateRequest){ .name = "s" })));
   after = revert (self, "s", FALSE);
   g_assert_cmpstr (after, ==, before);
 }
